@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What every source of objects gives: the manifests folder and the Kubernetes API alike. */
+import type { Node, ServiceKey, ServiceView } from '../objects.ts'
+
+/** What changed since the last update. */
+export interface Update {
+  /** Services whose object or slices changed; undefined: the Service is gone. */
+  readonly services: ReadonlyMap<ServiceKey, ServiceView | undefined>
+  /** The own node, when it changed or on the first update; null: no such Node object. */
+  readonly node?: Node | null
+}
+
+/** Something that a person must be told: it names the object, the field and what to do. */
+export interface Problem {
+  readonly severity: 'warning' | 'error'
+  /** File and line ("web.yaml:12"), or the object ("Service default/web"). */
+  readonly where: string
+  readonly message: string
+}
+
+export interface SourceEvents {
+  /**
+   * Called with the whole state first, once everything has synced (the first call means synced), then with each change.
+   * Never called with a partial view.
+   */
+  readonly onUpdate: (update: Update) => void
+  /** Called with all problems that stand now, whenever they change. */
+  readonly onProblems: (problems: readonly Problem[]) => void
+}
+
+export interface Source {
+  /** Begins to read. Rejects only when it can never work (the folder does not exist, the kubeconfig is unreadable). */
+  start(events: SourceEvents): Promise<void>
+  stop(): Promise<void>
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every key and value that the kernel and the agent share. This is the only
+ * place where a layout is written down: agent/kernel/layout.gen.ts is generated
+ * from the BTF of these types, and generation fails on a hole in a key.
+ *
+ * Conventions: addresses and ports are in network byte order, everything else
+ * in host order. Times are nanoseconds of CLOCK_MONOTONIC. Padding is explicit
+ * and zero.
+ */
+#ifndef EK_TYPES_H
+#define EK_TYPES_H
+
+#include <linux/types.h>
+
+/* Bumped when the meaning of a pinned map changes but its layout does not. */
+#define EK_LAYOUT_VERSION 1
+
+/* An IPv6 address, or an IPv4 address mapped into ::ffff:0:0/96 (RFC 4291 2.5.5.2). */
+struct ek_addr {
+	__be32 w[4];
+};
+
+enum ek_scope {
+	EK_SCOPE_CLUSTER = 0, /* the client is a pod or a node of the cluster */
+	EK_SCOPE_EXTERNAL = 1, /* the client is outside */
+};
+
+/*
+ * A frontend: what a client dials. nodePorts are stored once, with the zero
+ * address, and matched through ek_node_addrs. Port 0 and protocol 0 name the
+ * address itself: a clusterIP, which refuses every port that no Service has.
+ */
+struct ek_frontend_key {
+	struct ek_addr addr;
+	__be16 port;
+	__u8 proto; /* IPPROTO_* */
+	__u8 scope; /* enum ek_scope */
+};
+
+enum ek_frontend_flag {
+	EK_FRONTEND_WIDE = 1, /* slots are 16 bits wide, else 8 */
+	EK_FRONTEND_DROP = 2, /* when the pool is empty: drop, else refuse */
+	EK_FRONTEND_ADDRESS = 4, /* no Service port: refuse */
+};
+
+/*
+ * Where a frontend leads. A pool is a run of blocks of ek_tables that starts at
+ * block `table`: first `backends` backend ids of 32 bits each, then `slots`
+ * Maglev slots, each an index into these ids.
+ */
+struct ek_frontend {
+	__u32 service; /* id of the Service port, index into ek_counters */
+	__u32 table; /* first block */
+	__u32 slots; /* M, a prime; 0: the pool is empty */
+	__u32 backends; /* ids at the start of the run */
+	__u32 affinity; /* ClientIP time-out in seconds; 0: none */
+	__u8 pool; /* bit of ek_backend.pools that this frontend asks for */
+	__u8 flags; /* enum ek_frontend_flag */
+	__u16 zero;
+};
+
+enum ek_backend_state {
+	EK_BACKEND_FREE = 0,
+	EK_BACKEND_ACTIVE = 1, /* may be in pools */
+	EK_BACKEND_DRAINING = 2, /* no new flows, established ones go on */
+};
+
+/* A backend: one endpoint address and port of one Service port. */
+struct ek_backend {
+	struct ek_addr addr;
+	__be16 port;
+	__u8 state; /* enum ek_backend_state */
+	__u8 pools; /* bit p: a member of pool p of its Service port */
+	__u32 generation; /* changes whenever the id gets another meaning */
+};
+
+/* A block of the arena that holds all pools. */
+#define EK_BLOCK_SIZE 64
+struct ek_block {
+	__u8 bytes[EK_BLOCK_SIZE];
+};
+
+enum ek_client_kind {
+	EK_CLIENT_ADDR = 0, /* client is an address */
+	EK_CLIENT_NETNS4 = 1, /* client.w[0..1] is a network namespace cookie, for IPv4 */
+	EK_CLIENT_NETNS6 = 2, /* the same, for IPv6 */
+};
+
+struct ek_affinity_key {
+	struct ek_addr client;
+	__u32 service;
+	__u32 kind; /* enum ek_client_kind */
+};
+
+struct ek_affinity {
+	__u32 backend;
+	__u32 generation;
+	__u64 used; /* when a new flow last used it */
+};
+
+enum ek_dir {
+	EK_DIR_ENTER = 0, /* into this node's stack: tc ingress and XDP */
+	EK_DIR_LEAVE = 1, /* out of this node's stack: tc egress */
+};
+
+/* A packet's tuple as it arrives at a hook. */
+struct ek_tuple {
+	struct ek_addr saddr;
+	struct ek_addr daddr;
+	__be16 sport;
+	__be16 dport;
+	__u8 proto;
+	__u8 dir; /* enum ek_dir */
+	__u16 zero;
+};
+
+enum ek_flow_state {
+	EK_FLOW_OPENING = 1, /* TCP: no reply seen yet */
+	EK_FLOW_ESTABLISHED = 2,
+	EK_FLOW_HALF_CLOSED = 3, /* a FIN in one direction */
+	EK_FLOW_CLOSING = 4, /* a FIN in both directions, or a RST */
+	EK_FLOW_DATAGRAM = 5, /* UDP */
+};
+
+enum ek_flow_flag {
+	EK_FLOW_REPLY = 1, /* this entry translates replies */
+	EK_FLOW_HAIRPIN = 2, /* goes back out of the device it came from */
+	EK_FLOW_FIN_FORWARD = 4,
+	EK_FLOW_FIN_REPLY = 8,
+};
+
+/*
+ * What becomes of a packet with the tuple that is the key. Entries come in pairs:
+ * the partner's key is this value's tuple turned round, in the other direction
+ * (in the same one for a hairpin).
+ */
+struct ek_flow {
+	struct ek_addr saddr;
+	struct ek_addr daddr;
+	__be16 sport;
+	__be16 dport;
+	__u32 service;
+	__u32 backend;
+	__u32 generation; /* of the backend, when the flow began */
+	__u64 seen; /* last packet, at a granularity of a second */
+	__u8 state; /* enum ek_flow_state */
+	__u8 flags; /* enum ek_flow_flag */
+	__u8 zero[6];
+};
+
+/* The ports of a fragmented datagram, learned from its first fragment. */
+struct ek_fragment_key {
+	struct ek_addr saddr;
+	struct ek_addr daddr;
+	__be32 id;
+	__u8 proto;
+	__u8 dir;
+	__u16 zero;
+};
+
+struct ek_fragment {
+	__u64 seen;
+	__be16 sport;
+	__be16 dport;
+	__u32 zero;
+};
+
+/* Name of a Service port as text, "namespace/name:port/PROTO", NUL-padded. */
+#define EK_NAME_SIZE 208
+struct ek_service {
+	char name[EK_NAME_SIZE];
+};
+
+struct ek_service_counters {
+	__u64 connections; /* flows opened */
+	__u64 packets; /* translated, both directions */
+	__u64 bytes; /* of these packets, from the network header on */
+	__u64 rejected; /* refused or dropped */
+};
+
+/* Why a packet went no further. Shared by programs, counters, events and commands. */
+enum ek_reason {
+	EK_REASON_NONE = 0,
+	EK_REASON_NO_ENDPOINTS = 1, /* refused: the Service has no endpoint */
+	EK_REASON_NO_LOCAL_ENDPOINTS = 2, /* dropped: policy Local and none on this node */
+	EK_REASON_NO_SUCH_PORT = 3, /* refused: no Service has this port of a clusterIP */
+	EK_REASON_FRAGMENT_UNKNOWN = 4, /* dropped: came before its first fragment */
+	EK_REASON_FLOW_NOT_STORED = 5, /* dropped: no room for a flow */
+	EK_REASON_PORTS_EXHAUSTED = 6, /* dropped: no source port left towards the backend */
+	EK_REASON_BACKEND_STALE = 7, /* dropped: the table names a backend that is free */
+	EK_REASON_REWRITE_FAILED = 8, /* dropped: the packet could not be changed */
+	EK_REASON_REFUSE_FAILED = 9, /* dropped: the ICMP answer could not be built */
+	EK_REASON_COUNT = 10,
+};
+
+enum ek_event_type {
+	EK_EVENT_FLOW = 1, /* a flow opened (sampled) */
+	EK_EVENT_REFUSE = 2,
+	EK_EVENT_DROP = 3,
+};
+
+struct ek_event {
+	__u64 time;
+	struct ek_tuple tuple;
+	struct ek_addr backend_addr;
+	__be16 backend_port;
+	__u8 type; /* enum ek_event_type */
+	__u8 reason; /* enum ek_reason */
+	__u32 service;
+};
+
+/* Settings that are constant while a program is loaded (its read-only data). */
+struct ek_settings {
+	__u32 event_sample; /* one in so many new flows makes an event; 0: none */
+	__u32 zero;
+};
+
+_Static_assert(sizeof(struct ek_frontend_key) == 20, "frontend key");
+_Static_assert(sizeof(struct ek_frontend) == 24, "frontend");
+_Static_assert(sizeof(struct ek_backend) == 24, "backend");
+_Static_assert(sizeof(struct ek_affinity_key) == 24, "affinity key");
+_Static_assert(sizeof(struct ek_tuple) == 40, "tuple");
+_Static_assert(sizeof(struct ek_flow) == 64, "flow");
+_Static_assert(sizeof(struct ek_fragment_key) == 40, "fragment key");
+
+#endif
