@@ -13,8 +13,11 @@
 
 #include <linux/types.h>
 
-/* Bumped when the meaning of a pinned map changes but its layout does not. */
-#define EK_LAYOUT_VERSION 1
+/* Bumped when a pinned map changes its layout or its meaning. Part of the pins' path. An enum,
+ * because BTF has no #defines. */
+enum ek_layout {
+	EK_LAYOUT_VERSION = 1,
+};
 
 /* An IPv6 address, or an IPv4 address mapped into ::ffff:0:0/96 (RFC 4291 2.5.5.2). */
 struct ek_addr {
@@ -22,7 +25,7 @@ struct ek_addr {
 };
 
 enum ek_scope {
-	EK_SCOPE_CLUSTER = 0, /* the client is a pod or a node of the cluster */
+	EK_SCOPE_CLUSTER = 0,  /* the client is a pod or a node of the cluster */
 	EK_SCOPE_EXTERNAL = 1, /* the client is outside */
 };
 
@@ -39,8 +42,8 @@ struct ek_frontend_key {
 };
 
 enum ek_frontend_flag {
-	EK_FRONTEND_WIDE = 1, /* slots are 16 bits wide, else 8 */
-	EK_FRONTEND_DROP = 2, /* when the pool is empty: drop, else refuse */
+	EK_FRONTEND_WIDE = 1,	 /* slots are 16 bits wide, else 8 */
+	EK_FRONTEND_DROP = 2,	 /* when the pool is empty: drop, else refuse */
 	EK_FRONTEND_ADDRESS = 4, /* no Service port: refuse */
 };
 
@@ -50,19 +53,19 @@ enum ek_frontend_flag {
  * Maglev slots, each an index into these ids.
  */
 struct ek_frontend {
-	__u32 service; /* id of the Service port, index into ek_counters */
-	__u32 table; /* first block */
-	__u32 slots; /* M, a prime; 0: the pool is empty */
+	__u32 service;	/* id of the Service port, index into ek_counters */
+	__u32 table;	/* first block */
+	__u32 slots;	/* M, a prime; 0: the pool is empty */
 	__u32 backends; /* ids at the start of the run */
 	__u32 affinity; /* ClientIP time-out in seconds; 0: none */
-	__u8 pool; /* bit of ek_backend.pools that this frontend asks for */
-	__u8 flags; /* enum ek_frontend_flag */
+	__u8 pool;	/* bit of ek_backend.pools that this frontend asks for */
+	__u8 flags;	/* enum ek_frontend_flag */
 	__u16 zero;
 };
 
 enum ek_backend_state {
 	EK_BACKEND_FREE = 0,
-	EK_BACKEND_ACTIVE = 1, /* may be in pools */
+	EK_BACKEND_ACTIVE = 1,	 /* may be in pools */
 	EK_BACKEND_DRAINING = 2, /* no new flows, established ones go on */
 };
 
@@ -70,8 +73,8 @@ enum ek_backend_state {
 struct ek_backend {
 	struct ek_addr addr;
 	__be16 port;
-	__u8 state; /* enum ek_backend_state */
-	__u8 pools; /* bit p: a member of pool p of its Service port */
+	__u8 state;	  /* enum ek_backend_state */
+	__u8 pools;	  /* bit p: a member of pool p of its Service port */
 	__u32 generation; /* changes whenever the id gets another meaning */
 };
 
@@ -82,7 +85,7 @@ struct ek_block {
 };
 
 enum ek_client_kind {
-	EK_CLIENT_ADDR = 0, /* client is an address */
+	EK_CLIENT_ADDR = 0,   /* client is an address */
 	EK_CLIENT_NETNS4 = 1, /* client.w[0..1] is a network namespace cookie, for IPv4 */
 	EK_CLIENT_NETNS6 = 2, /* the same, for IPv6 */
 };
@@ -119,12 +122,12 @@ enum ek_flow_state {
 	EK_FLOW_OPENING = 1, /* TCP: no reply seen yet */
 	EK_FLOW_ESTABLISHED = 2,
 	EK_FLOW_HALF_CLOSED = 3, /* a FIN in one direction */
-	EK_FLOW_CLOSING = 4, /* a FIN in both directions, or a RST */
-	EK_FLOW_DATAGRAM = 5, /* UDP */
+	EK_FLOW_CLOSING = 4,	 /* a FIN in both directions, or a RST */
+	EK_FLOW_DATAGRAM = 5,	 /* UDP */
 };
 
 enum ek_flow_flag {
-	EK_FLOW_REPLY = 1, /* this entry translates replies */
+	EK_FLOW_REPLY = 1,   /* this entry translates replies */
 	EK_FLOW_HAIRPIN = 2, /* goes back out of the device it came from */
 	EK_FLOW_FIN_FORWARD = 4,
 	EK_FLOW_FIN_REPLY = 8,
@@ -143,9 +146,9 @@ struct ek_flow {
 	__u32 service;
 	__u32 backend;
 	__u32 generation; /* of the backend, when the flow began */
-	__u64 seen; /* last packet, at a granularity of a second */
-	__u8 state; /* enum ek_flow_state */
-	__u8 flags; /* enum ek_flow_flag */
+	__u64 seen;	  /* last packet, at a granularity of a second */
+	__u8 state;	  /* enum ek_flow_state */
+	__u8 flags;	  /* enum ek_flow_flag */
 	__u8 zero[6];
 };
 
@@ -174,24 +177,26 @@ struct ek_service {
 
 struct ek_service_counters {
 	__u64 connections; /* flows opened */
-	__u64 packets; /* translated, both directions */
-	__u64 bytes; /* of these packets, from the network header on */
-	__u64 rejected; /* refused or dropped */
+	__u64 packets;	   /* translated, both directions */
+	__u64 bytes;	   /* of these packets, from the network header on */
+	__u64 rejected;	   /* refused or dropped */
 };
 
 /* Why a packet went no further. Shared by programs, counters, events and commands. */
 enum ek_reason {
 	EK_REASON_NONE = 0,
-	EK_REASON_NO_ENDPOINTS = 1, /* refused: the Service has no endpoint */
+	EK_REASON_NO_ENDPOINTS = 1,	  /* refused: the Service has no endpoint */
 	EK_REASON_NO_LOCAL_ENDPOINTS = 2, /* dropped: policy Local and none on this node */
-	EK_REASON_NO_SUCH_PORT = 3, /* refused: no Service has this port of a clusterIP */
-	EK_REASON_FRAGMENT_UNKNOWN = 4, /* dropped: came before its first fragment */
-	EK_REASON_FLOW_NOT_STORED = 5, /* dropped: no room for a flow */
-	EK_REASON_PORTS_EXHAUSTED = 6, /* dropped: no source port left towards the backend */
-	EK_REASON_BACKEND_STALE = 7, /* dropped: the table names a backend that is free */
-	EK_REASON_REWRITE_FAILED = 8, /* dropped: the packet could not be changed */
-	EK_REASON_REFUSE_FAILED = 9, /* dropped: the ICMP answer could not be built */
-	EK_REASON_COUNT = 10,
+	EK_REASON_NO_SUCH_PORT = 3,	  /* refused: no Service has this port of a clusterIP */
+	EK_REASON_FRAGMENT_UNKNOWN = 4,	  /* dropped: came before its first fragment */
+	EK_REASON_FLOW_NOT_STORED = 5,	  /* dropped: no room for a flow */
+	EK_REASON_PORTS_EXHAUSTED = 6,	  /* dropped: no source port left towards the backend */
+	EK_REASON_BACKEND_STALE = 7,	  /* dropped: the table names a backend that is free */
+	EK_REASON_REWRITE_FAILED = 8,	  /* dropped: the packet could not be changed */
+	EK_REASON_REFUSE_FAILED = 9,	  /* dropped: the ICMP answer could not be built */
+	EK_REASON_SCTP_PORT =
+		10, /* dropped: an SCTP port that would have to change (not done yet) */
+	EK_REASON_COUNT = 11,
 };
 
 enum ek_event_type {
@@ -205,7 +210,7 @@ struct ek_event {
 	struct ek_tuple tuple;
 	struct ek_addr backend_addr;
 	__be16 backend_port;
-	__u8 type; /* enum ek_event_type */
+	__u8 type;   /* enum ek_event_type */
 	__u8 reason; /* enum ek_reason */
 	__u32 service;
 };

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tracked flows: pairs of entries, one a direction, and the states of TCP. */
+#ifndef EK_FLOW_H
+#define EK_FLOW_H
+
+#include "clock.h"
+#include "maps.h"
+#include "nat.h"
+#include "scratch.h"
+
+/* The key of the other direction's entry. */
+EK_ALWAYS_INLINE void ek_flow_partner_key(const struct ek_tuple *tuple, const struct ek_flow *flow,
+					  struct ek_tuple *partner)
+{
+	partner->saddr = flow->daddr;
+	partner->daddr = flow->saddr;
+	partner->sport = flow->dport;
+	partner->dport = flow->sport;
+	partner->proto = tuple->proto;
+	partner->dir = flow->flags & EK_FLOW_HAIRPIN ? tuple->dir : !tuple->dir;
+	partner->zero = 0;
+}
+
+/* The entry that undoes `flow`, for the partner's key. */
+EK_ALWAYS_INLINE void ek_flow_partner_value(const struct ek_tuple *tuple,
+					    const struct ek_flow *flow, struct ek_flow *partner)
+{
+	*partner = *flow;
+	partner->saddr = tuple->daddr;
+	partner->daddr = tuple->saddr;
+	partner->sport = tuple->dport;
+	partner->dport = tuple->sport;
+	partner->flags = flow->flags ^ EK_FLOW_REPLY;
+}
+
+EK_ALWAYS_INLINE bool ek_flow_backend_gone(const struct ek_flow *flow)
+{
+	__u32 id = flow->backend;
+	struct ek_backend *backend = bpf_map_lookup_elem(&ek_backends, &id);
+
+	return !backend || backend->generation != flow->generation ||
+	       backend->state == EK_BACKEND_FREE;
+}
+
+EK_ALWAYS_INLINE bool ek_is_opening_syn(const struct ek_packet *p)
+{
+	return p->tuple.proto == IPPROTO_TCP &&
+	       (p->tcp_flags & (EK_TCP_SYN | EK_TCP_ACK)) == EK_TCP_SYN;
+}
+
+/* False when this packet must not go the flow's way but begin a new one. */
+EK_ALWAYS_INLINE bool ek_flow_serves(const struct ek_packet *p, const struct ek_flow *flow)
+{
+	if (flow->flags & EK_FLOW_REPLY)
+		return true;
+	if (flow->state == EK_FLOW_DATAGRAM)
+		return !ek_flow_backend_gone(flow);
+	if (!ek_is_opening_syn(p))
+		return true;
+	if (flow->state == EK_FLOW_HALF_CLOSED || flow->state == EK_FLOW_CLOSING)
+		return false;
+	return !ek_flow_backend_gone(flow);
+}
+
+/* The state and flags after this packet. */
+EK_ALWAYS_INLINE void ek_flow_next(const struct ek_packet *p, const struct ek_flow *flow,
+				   __u8 *state, __u8 *flags)
+{
+	const __u8 both = EK_FLOW_FIN_FORWARD | EK_FLOW_FIN_REPLY;
+	bool reply = flow->flags & EK_FLOW_REPLY;
+
+	*state = flow->state;
+	*flags = flow->flags;
+	if (flow->state == EK_FLOW_DATAGRAM || p->fragment == EK_LATER_FRAGMENT)
+		return;
+	if (p->tcp_flags & EK_TCP_FIN)
+		*flags |= reply ? EK_FLOW_FIN_REPLY : EK_FLOW_FIN_FORWARD;
+	if (p->tcp_flags & EK_TCP_RST || (*flags & both) == both)
+		*state = EK_FLOW_CLOSING;
+	else if (flow->state == EK_FLOW_CLOSING)
+		return;
+	else if (*flags & both)
+		*state = EK_FLOW_HALF_CLOSED;
+	else if (reply)
+		*state = EK_FLOW_ESTABLISHED;
+}
+
+/*
+ * Notes a packet on its flow and, when the state changes or a second has passed,
+ * on the other direction's entry, which is made again if memory pressure took it.
+ */
+EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *flow, __u64 now)
+{
+	struct ek_flow *partner, *again = ek_partner_of();
+	struct ek_tuple key;
+	__u8 state, flags;
+
+	ek_flow_next(p, flow, &state, &flags);
+	if (state == flow->state && flags == flow->flags && now - flow->seen < EK_SECOND)
+		return;
+	flow->state = state;
+	flow->flags = flags;
+	flow->seen = now;
+	ek_flow_partner_key(&p->tuple, flow, &key);
+	partner = bpf_map_lookup_elem(&ek_flows, &key);
+	if (partner) {
+		partner->state = state;
+		partner->flags = flags ^ EK_FLOW_REPLY;
+		return;
+	}
+	if (!again)
+		return;
+	ek_flow_partner_value(&p->tuple, flow, again);
+	bpf_map_update_elem(&ek_flows, &key, again, BPF_NOEXIST);
+}
+
+EK_ALWAYS_INLINE __u8 ek_flow_first_state(const struct ek_packet *p)
+{
+	if (p->tuple.proto != IPPROTO_TCP)
+		return EK_FLOW_DATAGRAM;
+	if (p->tcp_flags & EK_TCP_RST)
+		return EK_FLOW_CLOSING;
+	/* Picked up in the middle: the flow was here before us, or memory pressure took its entry.
+	 */
+	return ek_is_opening_syn(p) ? EK_FLOW_OPENING : EK_FLOW_ESTABLISHED;
+}
+
+/* True when `there` is an earlier entry of the very flow that `reply` is for. */
+EK_ALWAYS_INLINE bool ek_flow_same(const struct ek_flow *there, const struct ek_flow *reply)
+{
+	return ek_addr_equal(&there->saddr, &reply->saddr) && there->sport == reply->sport &&
+	       ek_addr_equal(&there->daddr, &reply->daddr) && there->dport == reply->dport;
+}
+
+/*
+ * Source ports to change to when the client's own would make two flows' replies
+ * look alike (two frontends with one backend, one client port). Above Linux's
+ * default ephemeral range, so that a client's own connections are not there.
+ */
+#define EK_SNAT_FIRST 61000u
+#define EK_SNAT_COUNT 4536u
+#define EK_SNAT_TRIES 16
+
+/*
+ * Stores the reply entry under a source port that is free towards the backend,
+ * and leaves that port in forward->sport. Zero or an ek_reason.
+ */
+EK_ALWAYS_INLINE int ek_flow_store_reply(const struct ek_tuple *tuple, struct ek_flow *forward)
+{
+	struct ek_flow *reply = ek_partner_of(), *there;
+	struct ek_tuple key;
+	__u32 first = bpf_get_prandom_u32();
+	long error;
+
+	if (!reply)
+		return EK_REASON_FLOW_NOT_STORED;
+	ek_flow_partner_value(tuple, forward, reply);
+	for (int i = 0; i < EK_SNAT_TRIES; i++) {
+		if (i)
+			forward->sport =
+				bpf_htons(EK_SNAT_FIRST + (first + i * 277) % EK_SNAT_COUNT);
+		ek_flow_partner_key(tuple, forward, &key);
+		error = bpf_map_update_elem(&ek_flows, &key, reply, BPF_NOEXIST);
+		if (!error)
+			return 0;
+		if (error != -17 /* EEXIST */)
+			return EK_REASON_FLOW_NOT_STORED;
+		there = bpf_map_lookup_elem(&ek_flows, &key);
+		if (there && (ek_flow_same(there, reply) || there->state == EK_FLOW_CLOSING)) {
+			bpf_map_update_elem(&ek_flows, &key, reply, BPF_ANY);
+			return 0;
+		}
+	}
+	return EK_REASON_PORTS_EXHAUSTED;
+}
+
+/* Stores both directions of a new flow; forward->sport may come back changed. Zero or an ek_reason.
+ */
+EK_ALWAYS_INLINE int ek_flow_store(const struct ek_tuple *tuple, struct ek_flow *forward)
+{
+	struct ek_tuple partner;
+	int reason = ek_flow_store_reply(tuple, forward);
+
+	if (reason)
+		return reason;
+	if (!bpf_map_update_elem(&ek_flows, tuple, forward, BPF_ANY))
+		return 0;
+	ek_flow_partner_key(tuple, forward, &partner);
+	bpf_map_delete_elem(&ek_flows, &partner);
+	return EK_REASON_FLOW_NOT_STORED;
+}
+
+/* Takes back the reply entry of a flow whose tuple begins a new one. */
+EK_ALWAYS_INLINE void ek_flow_forget_reply(const struct ek_tuple *tuple, const struct ek_flow *flow)
+{
+	struct ek_tuple partner;
+
+	ek_flow_partner_key(tuple, flow, &partner);
+	bpf_map_delete_elem(&ek_flows, &partner);
+}
+
+EK_ALWAYS_INLINE void ek_flow_endpoints(const struct ek_flow *flow, struct ek_endpoints *to)
+{
+	to->saddr = flow->saddr;
+	to->daddr = flow->daddr;
+	to->sport = flow->sport;
+	to->dport = flow->dport;
+}
+
+#endif

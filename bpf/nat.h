@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Writes other addresses and ports into a packet, with every checksum that covers them. */
+#ifndef EK_NAT_H
+#define EK_NAT_H
+
+#include "csum.h"
+#include "parse.h"
+
+/* What a packet is to say. */
+struct ek_endpoints {
+	struct ek_addr saddr;
+	struct ek_addr daddr;
+	__be16 sport;
+	__be16 dport;
+};
+
+/* Writes addresses into the IP header at l3; an IPv4 header's own checksum follows. */
+EK_ALWAYS_INLINE int ek_write_addrs(struct __sk_buff *skb, __u8 family, __u32 l3,
+				    const struct ek_addr *saddr, const struct ek_addr *daddr,
+				    __u32 difference)
+{
+	if (family == EK_IPV4) {
+		struct iphdr *ip = ek_at(skb, l3, sizeof(*ip));
+
+		if (!ip)
+			return -1;
+		ip->saddr = saddr->w[3];
+		ip->daddr = daddr->w[3];
+		ip->check = ek_csum_update(ip->check, difference);
+	} else {
+		struct ipv6hdr *ip = ek_at(skb, l3, sizeof(*ip));
+
+		if (!ip)
+			return -1;
+		__builtin_memcpy(&ip->saddr, saddr, sizeof(*saddr));
+		__builtin_memcpy(&ip->daddr, daddr, sizeof(*daddr));
+	}
+	return 0;
+}
+
+/* Offset of the checksum in a transport header; 0: it has none over a pseudo-header. */
+EK_ALWAYS_INLINE __u32 ek_csum_offset(__u8 proto)
+{
+	if (proto == IPPROTO_TCP)
+		return 16;
+	if (proto == IPPROTO_UDP)
+		return 6;
+	return 0;
+}
+
+/*
+ * SCTP has no pseudo-header, so addresses are free to change; its ports are
+ * under a CRC32c and stay as they are (new flows ask for nothing else).
+ */
+EK_ALWAYS_INLINE int ek_rewrite_transport(struct __sk_buff *skb, struct ek_packet *p,
+					  const struct ek_endpoints *to, __u32 addr_difference)
+{
+	__u32 offset = ek_csum_offset(p->tuple.proto);
+	__u64 flags = p->tuple.proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+	__be16 *ports = ek_at(skb, p->l4, 4);
+	__u32 port_difference;
+
+	if (!ports)
+		return -1;
+	port_difference = ek_csum_fold64(ek_csum_replace16(
+		ek_csum_replace16(0, p->tuple.sport, to->sport), p->tuple.dport, to->dport));
+	ports[0] = to->sport;
+	ports[1] = to->dport;
+	if (!offset)
+		return 0;
+	if (ek_csum_apply_pseudo(skb, p, p->l4 + offset, addr_difference, flags))
+		return -1;
+	/* Ports are under the sum that a device may still have to make: not pseudo. */
+	return bpf_l4_csum_replace(skb, p->l4 + offset, 0, port_difference, flags);
+}
+
+EK_ALWAYS_INLINE int ek_rewrite(struct __sk_buff *skb, struct ek_packet *p,
+				const struct ek_endpoints *to)
+{
+	__u32 difference = ek_csum_fold64(ek_csum_replace_addr(
+		ek_csum_replace_addr(0, &p->tuple.saddr, &to->saddr), &p->tuple.daddr, &to->daddr));
+
+	if (ek_write_addrs(skb, p->family, p->l3, &to->saddr, &to->daddr, difference))
+		return -1;
+	if (p->fragment != EK_LATER_FRAGMENT)
+		return ek_rewrite_transport(skb, p, to, difference);
+	/* No checksum in this packet makes up for other IPv6 addresses: tell a device's own sum. */
+	if (p->family == EK_IPV6)
+		bpf_csum_update(skb, difference);
+	return 0;
+}
+
+#endif

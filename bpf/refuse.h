@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Refusal: the packet becomes an ICMP port unreachable to its sender, from the
+ * address that was dialled, and goes back out of the device it came from.
+ */
+#ifndef EK_REFUSE_H
+#define EK_REFUSE_H
+
+#include "csum.h"
+#include "parse.h"
+
+/* RFC 792 asks for 8 bytes of the transport header; for TCP we quote all of its fixed part. */
+#define EK_QUOTE_TCP	    20
+#define EK_QUOTE_OTHER	    8
+#define EK_QUOTE_WORDS	    32
+#define EK_REFUSE_HOP_LIMIT 64
+
+struct ek_icmp4_answer {
+	struct iphdr ip;
+	struct ek_icmp_header icmp;
+};
+
+struct ek_icmp6_answer {
+	struct ipv6hdr ip;
+	struct ek_icmp_header icmp;
+};
+
+EK_ALWAYS_INLINE void ek_swap_macs(struct ethhdr *eth)
+{
+	__u8 mac[ETH_ALEN];
+
+	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+}
+
+EK_ALWAYS_INLINE int ek_turn_back(struct __sk_buff *skb)
+{
+	struct ethhdr *eth = ek_at(skb, 0, sizeof(*eth));
+
+	if (!eth)
+		return -1;
+	ek_swap_macs(eth);
+	return 0;
+}
+
+/* Sum of `length` bytes (a multiple of 4) from `offset` on. */
+static __noinline __u32 ek_csum_packet(struct __sk_buff *skb, __u32 offset, __u32 length)
+{
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < EK_QUOTE_WORDS && i * 4 < length; i++) {
+		__be32 *word = ek_at(skb, offset + i * 4, 4);
+
+		if (!word)
+			break;
+		sum += *word;
+	}
+	return ek_csum_fold64(sum);
+}
+
+EK_ALWAYS_INLINE int ek_refuse_ipv4(struct __sk_buff *skb, struct ek_packet *p, __u32 quote)
+{
+	const __u32 l3 = sizeof(struct ethhdr);
+	struct ek_icmp4_answer *answer;
+	__u64 sum;
+	__u32 quoted;
+
+	if (bpf_skb_adjust_room(skb, sizeof(*answer), BPF_ADJ_ROOM_MAC, 0))
+		return -1;
+	if (bpf_skb_pull_data(skb, l3 + sizeof(*answer) + quote))
+		return -1;
+	quoted = ek_csum_packet(skb, l3 + sizeof(*answer), quote);
+	answer = ek_at(skb, l3, sizeof(*answer));
+	if (!answer)
+		return -1;
+	__builtin_memset(answer, 0, sizeof(*answer));
+	answer->ip.version = 4;
+	answer->ip.ihl = 5;
+	answer->ip.tos = 0xc0; /* internetwork control, as Linux (RFC 1812 4.3.2.5) */
+	answer->ip.tot_len = bpf_htons(sizeof(*answer) + quote);
+	answer->ip.ttl = EK_REFUSE_HOP_LIMIT;
+	answer->ip.protocol = IPPROTO_ICMP;
+	answer->ip.saddr = p->tuple.daddr.w[3];
+	answer->ip.daddr = p->tuple.saddr.w[3];
+	sum = 0;
+	for (int i = 0; i < 5; i++)
+		sum += ((__be32 *)&answer->ip)[i];
+	answer->ip.check = ~ek_csum_fold(ek_csum_fold64(sum));
+	answer->icmp.type = EK_ICMP_UNREACHABLE;
+	answer->icmp.code = EK_ICMP_CODE_PORT;
+	sum = (__u64)quoted + *(__be32 *)&answer->icmp;
+	answer->icmp.checksum = ~ek_csum_fold(ek_csum_fold64(sum));
+	return 0;
+}
+
+EK_ALWAYS_INLINE int ek_refuse_ipv6(struct __sk_buff *skb, struct ek_packet *p, __u32 quote)
+{
+	const __u32 l3 = sizeof(struct ethhdr);
+	struct ek_icmp6_answer *answer;
+	__u64 sum;
+	__u32 quoted;
+
+	if (bpf_skb_adjust_room(skb, sizeof(*answer), BPF_ADJ_ROOM_MAC, 0))
+		return -1;
+	if (bpf_skb_pull_data(skb, l3 + sizeof(*answer) + quote))
+		return -1;
+	quoted = ek_csum_packet(skb, l3 + sizeof(*answer), quote);
+	answer = ek_at(skb, l3, sizeof(*answer));
+	if (!answer)
+		return -1;
+	__builtin_memset(answer, 0, sizeof(*answer));
+	answer->ip.version = 6;
+	answer->ip.payload_len = bpf_htons(sizeof(answer->icmp) + quote);
+	answer->ip.nexthdr = IPPROTO_ICMPV6;
+	answer->ip.hop_limit = EK_REFUSE_HOP_LIMIT;
+	__builtin_memcpy(&answer->ip.saddr, &p->tuple.daddr, sizeof(answer->ip.saddr));
+	__builtin_memcpy(&answer->ip.daddr, &p->tuple.saddr, sizeof(answer->ip.daddr));
+	answer->icmp.type = EK_ICMP6_UNREACHABLE;
+	answer->icmp.code = EK_ICMP6_CODE_PORT;
+	/* The pseudo-header of RFC 8200 8.1. */
+	sum = (__u64)quoted + *(__be32 *)&answer->icmp;
+	for (int i = 0; i < 4; i++)
+		sum += (__u64)p->tuple.saddr.w[i] + p->tuple.daddr.w[i];
+	sum += bpf_htonl(sizeof(answer->icmp) + quote);
+	sum += bpf_htonl(IPPROTO_ICMPV6);
+	answer->icmp.checksum = ~ek_csum_fold(ek_csum_fold64(sum));
+	return 0;
+}
+
+/*
+ * Zero, and the packet is the answer, ready to be redirected; or -1, and the
+ * packet is fit for nothing but to be dropped. Later fragments and ICMP errors
+ * are never answered (RFC 1122 3.2.2).
+ */
+static __noinline int ek_refuse(struct __sk_buff *skb, struct ek_packet *p)
+{
+	__u32 quote =
+		p->l4 - p->l3 + (p->tuple.proto == IPPROTO_TCP ? EK_QUOTE_TCP : EK_QUOTE_OTHER);
+
+	if (p->fragment == EK_LATER_FRAGMENT || p->kind == EK_KIND_ICMP_ERROR)
+		return -1;
+	/* Tagged in band: the room would be made at the wrong place. */
+	if (p->l3 != sizeof(struct ethhdr) || quote > EK_QUOTE_WORDS * 4 || p->l3 + quote > p->end)
+		return -1;
+	/* Cutting also takes off GSO, which an ICMP packet can't have. */
+	if (bpf_skb_change_tail(skb, p->l3 + quote, 0))
+		return -1;
+	if (p->family == EK_IPV4 ? ek_refuse_ipv4(skb, p, quote) : ek_refuse_ipv6(skb, p, quote))
+		return -1;
+	return ek_turn_back(skb);
+}
+
+#endif
