@@ -156,6 +156,8 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(const struct ek_tuple *tuple, struct ek
 		return EK_REASON_FLOW_NOT_STORED;
 	ek_flow_partner_value(tuple, forward, reply);
 	for (int i = 0; i < EK_SNAT_TRIES; i++) {
+		if (i && tuple->proto == IPPROTO_SCTP)
+			return EK_REASON_SCTP_PORT;
 		if (i)
 			forward->sport =
 				bpf_htons(EK_SNAT_FIRST + (first + i * 277) % EK_SNAT_COUNT);

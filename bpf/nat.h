@@ -48,6 +48,14 @@ EK_ALWAYS_INLINE __u32 ek_csum_offset(__u8 proto)
 	return 0;
 }
 
+/* No checksum in this packet makes up for other IPv6 addresses: tell a device's own sum. */
+EK_ALWAYS_INLINE void ek_csum_tell_device(struct __sk_buff *skb, const struct ek_packet *p,
+					  __u32 difference)
+{
+	if (p->family == EK_IPV6)
+		bpf_csum_update(skb, difference);
+}
+
 /*
  * SCTP has no pseudo-header, so addresses are free to change; its ports are
  * under a CRC32c and stay as they are (new flows ask for nothing else).
@@ -66,8 +74,10 @@ EK_ALWAYS_INLINE int ek_rewrite_transport(struct __sk_buff *skb, struct ek_packe
 		ek_csum_replace16(0, p->tuple.sport, to->sport), p->tuple.dport, to->dport));
 	ports[0] = to->sport;
 	ports[1] = to->dport;
-	if (!offset)
+	if (!offset) {
+		ek_csum_tell_device(skb, p, addr_difference);
 		return 0;
+	}
 	if (ek_csum_apply_pseudo(skb, p, p->l4 + offset, addr_difference, flags))
 		return -1;
 	/* Ports are under the sum that a device may still have to make: not pseudo. */
@@ -84,9 +94,7 @@ EK_ALWAYS_INLINE int ek_rewrite(struct __sk_buff *skb, struct ek_packet *p,
 		return -1;
 	if (p->fragment != EK_LATER_FRAGMENT)
 		return ek_rewrite_transport(skb, p, to, difference);
-	/* No checksum in this packet makes up for other IPv6 addresses: tell a device's own sum. */
-	if (p->family == EK_IPV6)
-		bpf_csum_update(skb, difference);
+	ek_csum_tell_device(skb, p, difference);
 	return 0;
 }
 

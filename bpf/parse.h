@@ -33,6 +33,8 @@ struct ek_fragment_header {
 struct ek_extension {
 	__u8 next;
 	__u8 length; /* in 8 bytes, not counting the first 8 */
+	__u8 routing_type;
+	__u8 segments_left;
 };
 
 /* The start of every ICMP and ICMPv6 message (RFC 792, RFC 4443 2.1). <linux/icmp.h> needs a C
@@ -142,6 +144,10 @@ EK_ALWAYS_INLINE int ek_parse_ipv6(struct __sk_buff *skb, __u32 l3, struct ek_ip
 
 			if (!extension)
 				return EK_PARSED_SHORT;
+			/* The destination is only a stop on the way, and not the one under the
+			 * checksum. */
+			if (next == IPPROTO_ROUTING && extension->segments_left)
+				return EK_PARSED_FOREIGN;
 			next = extension->next;
 			at += 8 + extension->length * 8;
 		} else {

@@ -5,60 +5,60 @@
 
 #include "packet.h"
 
-struct ek_scratch {
+struct scratch_memory {
 	struct ek_packet packet;
 	struct ek_packet quote;
 	struct ek_flow flow;
 	struct ek_flow partner;
 };
 
-/* Not pinned and not read by the agent: every program object has its own. */
+/* Without the prefix of shared maps: not pinned, not read by the agent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct ek_scratch);
-} ek_scratch_map SEC(".maps");
+	__type(value, struct scratch_memory);
+} scratch SEC(".maps");
 
-EK_ALWAYS_INLINE struct ek_scratch *ek_scratch(void)
+EK_ALWAYS_INLINE struct scratch_memory *ek_scratch(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_lookup_elem(&ek_scratch_map, &zero);
+	return bpf_map_lookup_elem(&scratch, &zero);
 }
 
 /* The packet at hand, about to be read in this direction. */
 EK_ALWAYS_INLINE struct ek_packet *ek_packet_of(__u8 dir)
 {
-	struct ek_scratch *scratch = ek_scratch();
+	struct scratch_memory *memory = ek_scratch();
 
-	if (!scratch)
+	if (!memory)
 		return NULL;
-	scratch->packet.tuple.dir = dir;
-	return &scratch->packet;
+	memory->packet.tuple.dir = dir;
+	return &memory->packet;
 }
 
 /* The packet that an ICMP error quotes. */
 EK_ALWAYS_INLINE struct ek_packet *ek_quote_of(void)
 {
-	struct ek_scratch *scratch = ek_scratch();
+	struct scratch_memory *memory = ek_scratch();
 
-	return scratch ? &scratch->quote : NULL;
+	return memory ? &memory->quote : NULL;
 }
 
 /* A flow that is being made, and the entry of its other direction. */
 EK_ALWAYS_INLINE struct ek_flow *ek_flow_of(void)
 {
-	struct ek_scratch *scratch = ek_scratch();
+	struct scratch_memory *memory = ek_scratch();
 
-	return scratch ? &scratch->flow : NULL;
+	return memory ? &memory->flow : NULL;
 }
 
 EK_ALWAYS_INLINE struct ek_flow *ek_partner_of(void)
 {
-	struct ek_scratch *scratch = ek_scratch();
+	struct scratch_memory *memory = ek_scratch();
 
-	return scratch ? &scratch->partner : NULL;
+	return memory ? &memory->partner : NULL;
 }
 
 #endif

@@ -32,7 +32,8 @@ EK_ALWAYS_INLINE __u32 ek_hash_tuple(const struct ek_tuple *t)
 	hash = ek_hash_mix(hash, t->saddr.w[2], t->saddr.w[3]);
 	hash = ek_hash_mix(hash, t->daddr.w[0], t->daddr.w[1]);
 	hash = ek_hash_mix(hash, t->daddr.w[2], t->daddr.w[3]);
-	hash = ek_hash_mix(hash, (__u32)t->sport << 16 | t->dport, t->proto);
+	/* Ports below: a multiply spreads upwards only. */
+	hash = ek_hash_mix(hash, t->proto, (__u32)t->sport << 16 | t->dport);
 	hash *= 0xc4ceb9fe1a85ec53ull;
 	return hash >> 32;
 }

@@ -76,6 +76,7 @@ struct ek_backend {
 	__u8 state;	  /* enum ek_backend_state */
 	__u8 pools;	  /* bit p: a member of pool p of its Service port */
 	__u32 generation; /* changes whenever the id gets another meaning */
+	__u32 service;	  /* id of the Service port */
 };
 
 /* A block of the arena that holds all pools. */
@@ -223,7 +224,7 @@ struct ek_settings {
 
 _Static_assert(sizeof(struct ek_frontend_key) == 20, "frontend key");
 _Static_assert(sizeof(struct ek_frontend) == 24, "frontend");
-_Static_assert(sizeof(struct ek_backend) == 24, "backend");
+_Static_assert(sizeof(struct ek_backend) == 28, "backend");
 _Static_assert(sizeof(struct ek_affinity_key) == 24, "affinity key");
 _Static_assert(sizeof(struct ek_tuple) == 40, "tuple");
 _Static_assert(sizeof(struct ek_flow) == 64, "flow");
