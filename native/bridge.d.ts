@@ -113,7 +113,7 @@ export interface Bridge {
   objectClose(object: BpfObject): void
   objectMaps(object: BpfObject): MapSpec[]
   objectPrograms(object: BpfObject): ProgramSpec[]
-  /** Before load. */
+  /** Before load (after: -EBUSY, as all of these). -ENOENT: no such map. */
   objectSetMaxEntries(object: BpfObject, map: string, maxEntries: number): number
   /** Before load: use the map behind fd in place of a new one. -EINVAL when it does not fit. */
   objectReuseMap(object: BpfObject, map: string, fd: number): number
@@ -129,12 +129,14 @@ export interface Bridge {
   elfBtf(elf: Buffer): Buffer | number
 
   // Descriptors and pins.
+  /** Closes a descriptor that the bridge gave; -EBADF for any other. */
   close(fd: number): number
   /** Pins a map, program or link. The folder must be on a bpffs. */
   pin(fd: number, path: string): number
   /** Opens a pinned object. */
   openPinned(path: string): number
   mapById(id: number): number
+  programById(id: number): number
   mapInfo(fd: number): MapInfo | number
   programInfo(fd: number): ProgramInfo | number
   linkInfo(fd: number): LinkInfo | number
@@ -157,8 +159,11 @@ export interface Bridge {
   mapLookupBatch(fd: number, inBatch: Buffer | null, outBatch: Buffer, keys: Buffer, values: Buffer, count: number): BatchResult
   mapUpdateBatch(fd: number, keys: Buffer, values: Buffer, count: number, flags?: number): BatchResult
   mapDeleteBatch(fd: number, keys: Buffer, count: number): BatchResult
-  /** Maps the values of a BPF_F_MMAPABLE array; `length` bytes from the start. Unmapped when the Buffer is collected. */
-  mapMmap(fd: number, length: number, writable: boolean): Buffer | number
+  /**
+   * Maps the values of a BPF_F_MMAPABLE array, each padded to 8 bytes; `length` bytes from the start, more than there are throws
+   * RangeError. Always writable: a store to a read-only mapping would be a signal. Unmapped when the Buffer is collected.
+   */
+  mapMmap(fd: number, length: number): Buffer | number
 
   // Links. A link's descriptor is returned; closing it detaches unless it is pinned.
   /** attachType BPF_TCX_INGRESS or BPF_TCX_EGRESS (kernel 6.6+; -EINVAL before). */

@@ -8,6 +8,11 @@ export interface Update {
   readonly services: ReadonlyMap<ServiceKey, ServiceView | undefined>
   /** The own node, when it changed or on the first update; null: no such Node object. */
   readonly node?: Node | null
+  /**
+   * True while the source holds something that it can't read and never could (a file broken since the start): a Service that is
+   * absent may well exist, so nothing that is live may be removed for being absent. Given with each update.
+   */
+  readonly incomplete: boolean
 }
 
 /** Something that a person must be told: it names the object, the field and what to do. */
@@ -16,6 +21,16 @@ export interface Problem {
   /** File and line ("web.yaml:12"), or the object ("Service default/web"). */
   readonly where: string
   readonly message: string
+}
+
+/** What a source can't work with: the message names what was tried, on what, and what to do. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError'
+}
+
+/** "ENOENT" and the like; empty when the error has none. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 export interface SourceEvents {

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+# make            builds everything
+# sudo make demo  shows it at work
+# make help       lists the rest
+#
+# Debian packages, npm packages and Node itself are installed where they are missing. V=1 shows the commands.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+MAKEFLAGS += --no-print-directory
+# Steps are in order; bpf/ and native/ use -j within.
+.NOTPARALLEL:
+
+Q := $(if $(V),,@)
+BIN := $(CURDIR)/node_modules/.bin
+C_FILES = $(wildcard bpf/*.[ch] native/*.[ch])
+NODE := node_modules/node/bin/node
+# npm's commands look for `node` on the PATH: ours comes first.
+WITH_NODE := PATH="$(BIN):$$PATH"
+# Files that root made through sudo are given back to who called it.
+give_back = $(if $(SUDO_UID),for path in $(1); do [ ! -e $$path ] || chown -R $(SUDO_UID):$(SUDO_GID) $$path; done,:)
+
+# A test file, or a folder of them: make test TEST=test/compile
+TEST ?= test
+# Test files at a time. Those that measure or need the machine to themselves are listed under tap.serial in package.json.
+JOBS ?= 2
+
+.PHONY: build demo test bench lint format generate check-generated clean help \
+	lint-types lint-style lint-c lint-repository packages bpf native root system
+
+##> build      everything that runs: eBPF objects, the N-API bridge, npm packages (default)
+build: packages node_modules/.ready bpf native
+	$(Q)$(call give_back,build bpf/build native/build)
+
+##> demo       two nodes, real connections, live maps; under two minutes (needs root)
+demo: root build run-packages system
+	$(Q)$(NODE) examples/demo.ts
+
+##> test       all tests; TEST=test/native for a part, JOBS=1 for one file at a time (needs root)
+test: root build run-packages test-packages system
+	$(Q)files=$$(find $(TEST) -name '*.test.ts' 2>/dev/null | sort || :); \
+	[ -n "$$files" ] || { echo "TEST=$(TEST): no such file or folder with *.test.ts" >&2; exit 1; }; \
+	mkdir -p build; status=0; \
+	$(WITH_NODE) tap --reporter=tap --jobs=$(JOBS) $$files | tee build/test.tap | $(NODE) scripts/report-tests.ts || status=$$?; \
+	$(call give_back,build .tap); exit $$status
+
+##> bench      measurements, as ratios in one run (needs root)
+bench: root build run-packages system
+	$(Q)for file in bench/*.bench.ts; do $(NODE) $$file; done
+
+##> lint       types, style and format of TypeScript and C, licences, names
+lint: lint-packages node_modules/.ready lint-types lint-style lint-c lint-repository
+
+lint-types: node_modules/.ready
+	$(call say,TSC) && $(WITH_NODE) tsc --noEmit -p .
+
+lint-style: node_modules/.ready
+	$(call say,FMT,biome) && $(WITH_NODE) biome check --error-on-warnings .
+
+lint-c: lint-packages
+	$(call say,FMT,clang-format) && clang-format --dry-run -Werror $(C_FILES)
+
+lint-repository: node_modules/.ready
+	$(call say,CHK,repository) && $(NODE) scripts/check-repository.ts
+
+##> format     rewrites TypeScript and C in the house's format
+format: lint-packages node_modules/.ready
+	$(Q)$(WITH_NODE) biome check --write .
+	$(Q)clang-format -i $(C_FILES)
+
+##> generate   agent/kernel/layout.gen.ts from the BTF of bpf/
+generate: build
+	$(call say,GEN,layout.gen.ts) && $(NODE) agent/kernel/generate.ts
+
+# Is the generated file what the objects say?
+check-generated: build
+	$(call say,CHK,layout.gen.ts) && $(NODE) agent/kernel/generate.ts --check
+
+##> clean      removes what was built; npm packages stay (rm -r node_modules removes them)
+clean:
+	rm -rf build bpf/build native/build .tap/test-results
+
+##> help       this list
+help:
+	@sed -n 's/^##> /  make /p' Makefile
+
+say = @printf "  %-3s %s\n" $(1) "$(2)"
+
+bpf: packages
+	$(Q)$(MAKE) $(if $(V),,-s) -C bpf
+
+native: packages node_modules/.ready
+	$(Q)$(MAKE) $(if $(V),,-s) -C native
+
+packages: build-packages
+
+%-packages:
+	$(Q)scripts/install-packages $*
+
+node_modules/.ready: package.json package-lock.json scripts/install-node | build-packages
+	$(Q)scripts/install-node
+	$(Q)touch $@
+	$(Q)$(call give_back,build node_modules .tap)
+
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "needs root: sudo make $(firstword $(MAKECMDGOALS))" >&2; exit 1; }
+
+system: run-packages
+	$(Q)scripts/check-system

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/** `evenkeel cleanup`: takes everything of ours out of the kernel. */
+import { Command } from 'commander'
+import { pinFolder, removePinFolder } from '../kernel/pins.ts'
+import { detachOthers } from '../reconcile/pod-devices.ts'
+import { bpffsOption } from './bpffs.ts'
+
+export function cleanupCommand(): Command {
+  return new Command('cleanup')
+    .description(
+      'Detaches every program of ours in this network namespace and removes the pinned maps. Services end here.',
+    )
+    .addOption(bpffsOption())
+    .action(({ bpffs }: { bpffs: string }) => {
+      const folder = pinFolder(bpffs)
+      detachOthers(folder, new Set())
+      removePinFolder(folder)
+      process.stdout.write(`removed ${folder.path}\n`)
+    })
+}

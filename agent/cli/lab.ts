@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+/** `evenkeel lab`: a cluster in network namespaces of this machine, to try things out. */
+import { Command } from 'commander'
+import { ended } from '../../lab/command.ts'
+import { LabError } from '../../lab/error.ts'
+import { openLab } from '../../lab/lab.ts'
+import { checkLabName } from '../../lab/names.ts'
+import { isAlive } from '../../lab/process.ts'
+import { labNames, readState } from '../../lab/state.ts'
+import { allStatuses, type LabStatus, labStatus } from '../../lab/status.ts'
+import { tearDown } from '../../lab/teardown.ts'
+import { upLab } from '../../lab/up.ts'
+import { type Format, outputOption, printJson, printTable, UserError } from './output.ts'
+
+const DEFAULT_NAME = 'lab'
+
+interface UpOptions {
+  readonly file?: readonly string[]
+  readonly name: string
+  readonly agents: boolean
+  readonly config?: string
+}
+
+export async function labCommand(): Promise<Command> {
+  const lab = new Command('lab')
+    .description(
+      'A cluster in network namespaces of this machine: nodes, pods, clients outside, an agent per node. Needs root.',
+    )
+    .addHelpText('after', EXAMPLES)
+  for (const command of [upCommand(), execCommand(), statusCommand(), downCommand()])
+    lab.addCommand(command.exitOverride())
+  return lab
+}
+
+const EXAMPLES = `
+Examples:
+  evenkeel lab up                                      two nodes, a client, three pods that answer with their names
+  evenkeel lab up -f examples/                         with Services and Pods of your own
+  evenkeel lab exec node1/client -- curl -s 10.244.2.2:9376
+  evenkeel lab exec node1 -- evenkeel status           the agent of node1
+  evenkeel lab exec outside -- ping -c 1 172.31.0.1    from outside of the cluster
+  evenkeel lab status -o json
+  evenkeel lab down
+
+Exit codes: 0 done, 1 failed, 2 wrong usage; exec gives that of its command.`
+
+function upCommand(): Command {
+  return new Command('up')
+    .description('Make a lab and keep it until "lab down".')
+    .option('-f, --file <path>', 'manifests, or a folder of them; may hold a LabTopology (repeatable)', gather)
+    .option('--name <name>', 'name of the lab; several live side by side', DEFAULT_NAME)
+    .option('--no-agents', 'run no agents: pods and network only')
+    .option('--config <file>', "base of the agents' configuration")
+    .addHelpText('after', UP_HELP)
+    .action((options: UpOptions) => translateErrors(() => up(options)))
+}
+
+const UP_HELP = `
+A topology, with all that it can say (two nodes are the default):
+  apiVersion: evenkeel.io/v1alpha1
+  kind: LabTopology
+  nodes: [{ name: node1, zone: zone-a }, { name: node2, zone: zone-b }]
+  outside: [outside]
+  pods:
+    - { name: client, node: node1 }
+    - { name: web-0, namespace: shop, node: node2, labels: { app: web }, serve: hostnames, ready: true,
+        ports: [{ name: http, port: 9376 }, { name: udp, port: 9376, protocol: UDP }] }
+Pod manifests without a status run in the lab too: annotation lab.evenkeel.io/serve: hostnames says that they answer,
+lab.evenkeel.io/node: NODE where they run (default: the nodes in turn). The folder that "lab status" shows is the cluster's
+content: remove or edit files there, and the agents follow.`
+
+function gather(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value]
+}
+
+async function up({ file = [], name, agents, config }: UpOptions): Promise<void> {
+  const progress = (line: string) => process.stderr.write(`${line}\n`)
+  const lab = await upLab({ name, files: file, agents, keep: true, progress, ...(config !== undefined && { config }) })
+  const other = name === DEFAULT_NAME ? '' : ` --name ${name}`
+  progress(`manifests: ${lab.manifests}`)
+  progress(
+    `next: evenkeel lab status${other} · evenkeel lab exec${other} ${lab.plan.nodes[0]!.name} -- sh · evenkeel lab down${other}`,
+  )
+}
+
+function execCommand(): Command {
+  return new Command('exec')
+    .description('Run a command inside of a node, a pod (NODE/POD) or an outside client.')
+    .argument('<where>', 'node1, node1/client, client or outside')
+    .argument('<command...>', 'after --')
+    .option('--name <name>', 'name of the lab', DEFAULT_NAME)
+    .action((where: string, argv: string[], { name }: { name: string }) =>
+      translateErrors(() => exec(name, where, argv)),
+    )
+}
+
+async function exec(name: string, where: string, argv: readonly string[]): Promise<void> {
+  const lab = await openLab(checkLabName(name))
+  const child = lab.spawn(where, argv, { stdio: 'inherit' })
+  // A terminal's Ctrl-C reaches the command too: it decides what that means.
+  process.on('SIGINT', () => undefined)
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+  process.exitCode = await ended(child)
+}
+
+function statusCommand(): Command {
+  return new Command('status')
+    .description('Show the labs of this machine, or one.')
+    .option('--name <name>', 'this lab only')
+    .addOption(outputOption())
+    .action((options: { name?: string; output: Format }) => translateErrors(() => status(options)))
+}
+
+async function status({ name, output }: { name?: string; output: Format }): Promise<void> {
+  const statuses = name === undefined ? await allStatuses() : [await labStatus(checkLabName(name))]
+  const found = statuses.filter(status => status !== undefined)
+  if (name !== undefined && found.length === 0)
+    throw new UserError(`there is no lab "${name}"; 'evenkeel lab up --name ${name}' makes it`)
+  if (output === 'json') return printJson(found)
+  if (found.length === 0) process.stderr.write("there is no lab; 'evenkeel lab up' makes one\n")
+  for (const status of found) printStatus(status)
+}
+
+function printStatus({ name, phase, manifests, places }: LabStatus): void {
+  process.stdout.write(`lab ${name}: ${phase}\nmanifests: ${manifests}\n`)
+  const rows = places.map(({ name, kind, addresses, process, pid }) => {
+    const runs = process === 'none' ? '' : `${kind === 'node' ? 'agent' : 'server'} ${process}${pid ? ` (${pid})` : ''}`
+    return [name, kind, addresses.v4, addresses.v6, runs]
+  })
+  printTable(['where', 'kind', 'IPv4', 'IPv6', 'process'], rows)
+}
+
+function downCommand(): Command {
+  return new Command('down')
+    .description('Remove a lab, whole or half made, with all its processes.')
+    .option('--name <name>', 'name of the lab', DEFAULT_NAME)
+    .option('--all', 'all labs of this machine')
+    .option('--force', 'also one that somebody is bringing up right now')
+    .action((options: DownOptions) => translateErrors(() => down(options)))
+}
+
+interface DownOptions {
+  readonly name: string
+  readonly all?: boolean
+  readonly force?: boolean
+}
+
+async function down({ name, all, force = false }: DownOptions): Promise<void> {
+  const names = all ? await labNames() : [checkLabName(name)]
+  for (const name of names) {
+    if (!force) await refuseWhileStarting(name)
+    const was = await tearDown(name)
+    process.stderr.write(was ? `lab ${name}: down\n` : `there is no lab "${name}": nothing to do\n`)
+  }
+}
+
+async function refuseWhileStarting(name: string): Promise<void> {
+  const state = await readState(name)
+  if (typeof state !== 'object' || state.phase !== 'starting' || !isAlive(state.owner)) return
+  throw new UserError(`lab "${name}" is being brought up by process ${state.owner.pid}; stop that, or use --force`)
+}
+
+/** A failure of the lab's is the user's to mend: no stack. */
+async function translateErrors(action: () => Promise<void>): Promise<void> {
+  if (process.getuid?.() !== 0) throw new UserError('the lab makes network namespaces: run this as root (sudo)')
+  try {
+    await action()
+  } catch (error) {
+    throw error instanceof LabError ? new UserError(error.message) : error
+  }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/** `evenkeel run`: the agent in the foreground. */
+import { writeFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { pino } from 'pino'
+import { startAgent } from '../agent.ts'
+import { type Config, ConfigError, defaultConfig, readConfig } from '../config.ts'
+import { KernelError } from '../kernel/errno.ts'
+import { MismatchError } from '../kernel/mismatch.ts'
+import { manifestsSource } from '../source/manifests/manifests.ts'
+import { SourceError } from '../source/source.ts'
+import { UserError } from './output.ts'
+
+interface RunOptions {
+  readonly config?: string
+  readonly manifests?: string
+  readonly readyFile?: string
+  readonly logLevel: string
+}
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description("Runs the agent in the foreground: compiles Services into this node's maps until it is told to end.")
+    .option('--config <file>', 'configuration (apiVersion evenkeel.io/v1alpha1, kind EvenkeelConfiguration)')
+    .option('--manifests <folder>', 'read Services from a folder of YAML files, and follow its changes')
+    .option('--ready-file <file>', 'write this file when everything has synced')
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .addHelpText(
+      'after',
+      `
+The agent may end at any time (SIGTERM): maps and programs stay, traffic goes on, new connections included.
+The next start takes them over. 'evenkeel cleanup' removes them.
+
+Examples:
+  evenkeel run --manifests /etc/evenkeel/manifests
+  evenkeel run --config /etc/evenkeel/config.yaml --manifests /etc/evenkeel/manifests`,
+    )
+    .action(run)
+}
+
+async function run(options: RunOptions): Promise<void> {
+  if (options.manifests === undefined) throw new UserError('give --manifests FOLDER', 2)
+  const config = configOf(options)
+  const log = pino({ level: options.logLevel, base: { node: config.nodeName } })
+  const ended = new Promise<void>((resolve, reject) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+    failed = reject
+  })
+  let failed: (error: Error) => void
+  const source = manifestsSource({
+    paths: [options.manifests],
+    serviceCIDRs: config.serviceCIDRs,
+    nodePortRange: config.nodePortRange,
+    allocationFile: config.allocationFile,
+    nodeName: config.nodeName,
+  })
+  const agent = await startAgent({
+    config,
+    source,
+    log,
+    onReady: () => {
+      log.info('ready')
+      if (options.readyFile) writeFileSync(options.readyFile, `${process.pid}\n`)
+    },
+    onFatal: error => failed(error),
+  }).catch(explain)
+  await ended.finally(() => agent.stop())
+}
+
+function configOf({ config }: RunOptions): Config {
+  try {
+    return config === undefined ? defaultConfig() : readConfig(config)
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UserError(error.message, 2)
+    throw error
+  }
+}
+
+function explain(error: unknown): never {
+  if (error instanceof KernelError || error instanceof MismatchError || error instanceof SourceError)
+    throw new UserError(error.message)
+  throw error
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The agent's configuration file: YAML, checked whole before anything is done. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { parse, YAMLParseError } from 'yaml'
+import { z } from 'zod'
+
+export const API_VERSION = 'evenkeel.io/v1alpha1'
+export const KIND = 'EvenkeelConfiguration'
+
+const count = (what: string, preset: number, max = 16_777_216) =>
+  z.number().int().min(1).max(max).default(preset).describe(what)
+const seconds = (what: string, preset: number) => z.number().int().min(1).max(2_592_000).default(preset).describe(what)
+
+const sizes = z
+  .strictObject({
+    frontends: count('addresses and ports that clients dial', 262_144),
+    backends: count('endpoint addresses, counted once a Service port', 262_144),
+    tables: count('blocks of 64 bytes for selection tables; ten backends take 17', 524_288),
+    services: count('Service ports', 65_536),
+    flows: count('entries of tracked flows, two a flow', 262_144),
+    affinity: count('clients that are kept to a backend', 65_536),
+    fragments: count('fragmented datagrams on their way', 8_192),
+  })
+  .prefault({})
+
+const timeouts = z
+  .strictObject({
+    opening: seconds('TCP without a reply yet', 60),
+    established: seconds('TCP', 86_400),
+    halfClosed: seconds('TCP after a FIN in one direction', 3_600),
+    closing: seconds('TCP after a FIN in both directions or a RST', 10),
+    datagram: seconds('UDP', 120),
+  })
+  .prefault({})
+
+const schema = z.strictObject({
+  apiVersion: z.literal(API_VERSION).default(API_VERSION),
+  kind: z.literal(KIND).default(KIND),
+  nodeName: z.string().min(1).default(hostname()).describe('name of the own Node object'),
+  bpffs: z.string().startsWith('/').default('/sys/fs/bpf').describe('folder on a bpffs that holds evenkeel/'),
+  podDevices: z
+    .array(z.string().min(1))
+    .default(['veth*', 'cali*', 'lxc*', 'tap*', 'eni*', 'azv*', 'gke*', 'vnet*'])
+    .describe('names of the host sides of pods, with * for any characters'),
+  serviceProxyName: z
+    .string()
+    .default('')
+    .describe('serve Services with this service.kubernetes.io/service-proxy-name'),
+  nodePortAddresses: z
+    .array(z.string())
+    .default([])
+    .describe('CIDRs of the node addresses that serve nodePorts; empty: all'),
+  serviceCIDRs: z.array(z.string()).default(['10.96.0.0/16', 'fd00:96::/112']).describe('where clusterIPs come from'),
+  nodePortRange: z
+    .string()
+    .regex(/^\d+-\d+$/)
+    .default('30000-32767'),
+  allocationFile: z
+    .string()
+    .default('/var/lib/evenkeel/allocations.json')
+    .describe('clusterIPs and nodePorts given out'),
+  eventSample: z.number().int().min(0).default(0).describe('one in so many new flows makes an event; 0: none'),
+  sweepSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(3_600)
+    .default(10)
+    .describe('how often flows are looked through for expiry'),
+  sizes,
+  timeouts,
+})
+
+export type Config = Readonly<z.infer<typeof schema>>
+
+/** The file names a field that is wrong, and why. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+export function defaultConfig(): Config {
+  return schema.parse({})
+}
+
+/** Reads and checks a file. Throws ConfigError that names every field that is wrong. */
+export function readConfig(file: string): Config {
+  const result = schema.safeParse(readYaml(file))
+  if (result.success) return result.data
+  const problems = result.error.issues.map(({ path, message }) => `  ${path.join('.') || '(top)'}: ${message}`)
+  throw new ConfigError(`${file} is not a valid configuration:\n${problems.join('\n')}`)
+}
+
+function readYaml(file: string): unknown {
+  try {
+    return parse(readFileSync(file, 'utf8')) ?? {}
+  } catch (error) {
+    if (error instanceof YAMLParseError) throw new ConfigError(`${file}: ${error.message}`)
+    throw new ConfigError(`can't read configuration ${file}: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Turns the bridge's negative error numbers into errors that say what was tried, and on what. */
+import { getSystemErrorMap } from 'node:util'
+
+/** Linux's own numbers that libuv, and so Node, has no name for (include/linux/errno.h). */
+const UNNAMED: ReadonlyMap<number, readonly [string, string]> = new Map([
+  [524, ['ENOTSUPP', 'operation is not supported by this kernel']],
+  [61, ['ENODATA', 'no data available']],
+  [84, ['EILSEQ', 'illegal byte sequence']],
+])
+
+export interface KernelErrorFields {
+  /** What was tried, as in "attach tcx". */
+  readonly operation: string
+  /** On what: a map, a program, a device, a path. */
+  readonly subject: string
+  /** Positive. */
+  readonly errno: number
+  /** What to do about it. */
+  readonly hint?: string
+}
+
+export class KernelError extends Error {
+  readonly operation: string
+  readonly subject: string
+  /** Positive. */
+  readonly errno: number
+  /** As in "ENOENT". */
+  readonly code: string
+  readonly hint: string | undefined
+
+  constructor(fields: KernelErrorFields) {
+    const [code, text] = errorText(fields.errno)
+    const advice = fields.hint === undefined ? '' : `. ${fields.hint}`
+    super(`${fields.operation} ${fields.subject}: ${text} (${code})${advice}`)
+    this.name = 'KernelError'
+    this.operation = fields.operation
+    this.subject = fields.subject
+    this.errno = fields.errno
+    this.code = code
+    this.hint = fields.hint
+  }
+}
+
+function errorText(errno: number): readonly [string, string] {
+  return getSystemErrorMap().get(-errno) ?? UNNAMED.get(errno) ?? [`E${errno}`, 'unknown error']
+}
+
+/** The result itself, unless it is -errno: then throws KernelError. */
+export function check(result: number, operation: string, subject: string, hint?: string): number {
+  if (result >= 0) return result
+  throw new KernelError({ operation, subject, errno: -result, ...(hint === undefined ? {} : { hint }) })
+}
+
+/** The same for calls that give something else than a number. */
+export function checkValue<T extends object>(result: T | number, operation: string, subject: string, hint?: string): T {
+  if (typeof result !== 'number') return result
+  throw new KernelError({ operation, subject, errno: Math.abs(result), ...(hint === undefined ? {} : { hint }) })
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The folder of bpffs where maps and links outlive the agent. Its path carries the layout version: another version has other maps. */
+import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+import { bridge } from './bridge.ts'
+import { type MapShape, refuseDifferentMap } from './compare.ts'
+import { check } from './errno.ts'
+import { Layout } from './layout.gen.ts'
+import { MismatchError } from './mismatch.ts'
+
+/** BPF_FS_MAGIC of <linux/magic.h>. */
+const BPFFS = 0xcafe4a11
+
+export const DEFAULT_BPFFS = '/sys/fs/bpf'
+
+export interface PinFolder {
+  /** "/sys/fs/bpf/evenkeel/v1": maps, under their names. */
+  readonly path: string
+  /** "/sys/fs/bpf/evenkeel/v1/links" */
+  readonly links: string
+}
+
+/** The names only. `root` is bpffs or a folder in it. */
+export function pinFolder(root = DEFAULT_BPFFS): PinFolder {
+  const path = join(root, 'evenkeel', `v${Layout.VERSION}`)
+  return { path, links: join(path, 'links') }
+}
+
+/** Makes the folders that are missing. Throws MismatchError when they would not lie on a bpffs. */
+export function makePinFolder(folder: PinFolder): void {
+  let existing = folder.links
+  while (!existsSync(existing)) existing = dirname(existing)
+  if (statfsSync(existing).type !== BPFFS)
+    throw new MismatchError(
+      `maps can't be kept in ${folder.path}`,
+      `${existing} is not on a bpffs: run mount -t bpf bpf ${DEFAULT_BPFFS}`,
+    )
+  mkdirSync(folder.links, { recursive: true, mode: 0o700 })
+}
+
+/** Unpins all maps and links: what nobody else holds goes away, and links are detached. Filters of clsact stay: see attach.ts. */
+export function removePinFolder(folder: PinFolder): void {
+  rmSync(folder.path, { recursive: true, force: true })
+}
+
+/**
+ * A new descriptor of a pinned map, or undefined when it is not pinned. Throws MismatchError when the map is not what this version of
+ * the agent writes: the message names the map, the field and what to do.
+ */
+export function openPinnedMap(folder: PinFolder, layout: MapShape): number | undefined {
+  const path = join(folder.path, layout.name)
+  const fd = bridge.openPinned(path)
+  if (fd === -constants.errno.ENOENT) return undefined
+  check(
+    fd,
+    'open',
+    path,
+    fd === -constants.errno.EPERM || fd === -constants.errno.EACCES ? 'This takes root' : undefined,
+  )
+  try {
+    refuseDifferentMap(fd, path, layout)
+  } catch (error) {
+    bridge.close(fd)
+    throw error
+  }
+  return fd
+}
+
+/** Pins a map under its name. Throws KernelError. */
+export function pinMap(folder: PinFolder, name: string, fd: number): void {
+  const path = join(folder.path, name)
+  check(bridge.pin(fd, path), 'pin map', path)
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Keeps the maps at what a source says: compile, reconcile, and a second try when the kernel refuses. */
+import type { Logger } from 'pino'
+import type { CompileContext } from '../compile/context.ts'
+import { KernelError } from '../kernel/errno.ts'
+import { writesOf } from '../kernel/operations.ts'
+import type { Node } from '../objects.ts'
+import type { Update } from '../source/source.ts'
+import type { Dataplane } from './dataplane.ts'
+import { desiredState } from './desired.ts'
+import { type DesiredServices, type Reconciler, reconciler } from './reconciler.ts'
+import { type Swept, sweep, type Timeouts } from './sweep.ts'
+
+export interface Driver {
+  /** The first update is the whole state: what else is in the maps goes. Throws KernelError when the kernel refuses twice. */
+  update(update: Update): void
+  /** Takes out what has expired. */
+  sweep(timeouts: Timeouts): Promise<Swept>
+  /** Service ports in the maps. */
+  readonly services: number
+}
+
+/** Takes over what the maps hold. `contextOf`: what compile/ must know, given the own node. */
+export function createDriver(
+  dataplane: Dataplane,
+  contextOf: (node: Node | null) => CompileContext,
+  log: Logger,
+): Driver {
+  const state = desiredState(contextOf(null))
+  const fresh = newOnes()
+  let maps: Reconciler = reconciler(dataplane)
+  let whole = true
+
+  function apply(desired: DesiredServices): void {
+    const started = performance.now()
+    const before = writesOf(dataplane.operations)
+    const failures = maps.apply(desired, whole)
+    whole = false
+    const writes = writesOf(dataplane.operations) - before
+    log.info({ services: desired.size, writes, ms: Math.round(performance.now() - started) }, 'applied')
+    for (const { message } of failures) log.error(message)
+    for (const warning of fresh(state.warnings())) log.warn(warning)
+  }
+
+  /** After a refused batch our picture of the maps may be wrong: read them, and write all that differs. */
+  function repair(error: unknown): void {
+    if (!(error instanceof KernelError)) throw error
+    log.error({ error: error.message }, 'the kernel refused a change: reading the maps back for another try')
+    maps = reconciler(dataplane)
+    whole = true
+    apply(state.all())
+  }
+
+  return {
+    update({ services, node }) {
+      const moved = node === undefined ? [] : state.setContext(contextOf(node))
+      const desired = new Map([...moved, ...state.update(services)])
+      try {
+        apply(desired)
+      } catch (error) {
+        repair(error)
+      }
+    },
+    sweep: timeouts => sweep(dataplane, maps, timeouts),
+    get services() {
+      return maps.live.ports.size
+    },
+  }
+}
+
+/** Tells which lines were not there the time before. */
+export function newOnes(): (lines: readonly string[]) => string[] {
+  let known = new Set<string>()
+  return lines => {
+    const fresh = lines.filter(line => !known.has(line))
+    known = new Set(lines)
+    return fresh
+  }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Which ids are still named by flows and affinity entries. */
+import type { Dataplane } from './dataplane.ts'
+
+export interface NamedIds {
+  readonly services: ReadonlySet<number>
+  readonly backends: ReadonlySet<number>
+}
+
+/** Reads both maps whole, in batches. */
+export function namedIds(dataplane: Dataplane): NamedIds {
+  const services = new Set<number>()
+  const backends = new Set<number>()
+  for (const [, flow] of dataplane.flows.entries()) {
+    services.add(flow.service)
+    backends.add(flow.backend)
+  }
+  for (const [key, affinity] of dataplane.affinity.entries()) {
+    services.add(key.service)
+    backends.add(affinity.backend)
+  }
+  return { services, backends }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The agents: one a node, in the node's namespace and cgroup, all reading the lab's folder of manifests. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
+import { bpffsFolder } from './bpffs.ts'
+import { type Context, confinement, environment } from './context.ts'
+import { startDaemon } from './daemon.ts'
+import { LabError, messageOf } from './error.ts'
+import { PROJECT_FOLDER } from './names.ts'
+import { nodePlace, type PlannedNode, POD_DEVICES } from './plan.ts'
+import type { ProcessId } from './process.ts'
+import { API_VERSION } from './topology.ts'
+
+export function agentLabel(node: string): string {
+  return `agent-${node}`
+}
+
+export async function startAgent(
+  context: Context,
+  node: PlannedNode,
+  record: (id: ProcessId) => Promise<void>,
+): Promise<void> {
+  const { paths } = context
+  const label = agentLabel(node.name)
+  const configFile = paths.config(node.name)
+  await writeFile(configFile, stringify(await agentConfiguration(context, node)))
+  const files = ['--config', configFile, '--manifests', paths.manifests, '--ready-file', paths.ready(label)]
+  const place = nodePlace(node)
+  await startDaemon({
+    what: `the agent of ${node.name}`,
+    where: confinement(context, place),
+    argv: [process.execPath, join(PROJECT_FOLDER, 'agent/cli/main.ts'), 'run', ...files],
+    env: environment(context, place),
+    logFile: paths.log(label),
+    readyFile: paths.ready(label),
+    record,
+  })
+}
+
+/** The user's configuration, if any, with what only the lab can know put over it. */
+async function agentConfiguration({ plan, paths, bpffs, config }: Context, { name }: PlannedNode): Promise<object> {
+  if (bpffs === undefined) throw new LabError(`lab "${plan.lab}" was made without agents`)
+  const base = config === undefined ? {} : await readConfiguration(config)
+  return {
+    ...base,
+    apiVersion: API_VERSION,
+    kind: 'EvenkeelConfiguration',
+    nodeName: name,
+    bpffs: bpffsFolder(bpffs, plan.lab, name),
+    podDevices: POD_DEVICES,
+    allocationFile: paths.allocations,
+  }
+}
+
+async function readConfiguration(path: string): Promise<object> {
+  const document: unknown = await readFile(path, 'utf8')
+    .then(text => parse(text))
+    .catch(error => {
+      throw new LabError(`${path}: can't be read as a configuration: ${messageOf(error)}`)
+    })
+  if (typeof document === 'object' && document !== null && !Array.isArray(document)) return document
+  throw new LabError(`${path}: is no configuration: expected a YAML mapping`)
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Labs, as programs use them: tests, bench, the demo and the `lab` command. */
+import type { ChildProcess, StdioOptions } from 'node:child_process'
+import { join } from 'node:path'
+import { agentLabel, startAgent } from './agents.ts'
+import { collect, type ExecResult, spawnConfined } from './command.ts'
+import { type Context, confinement, contextOf, environment } from './context.ts'
+import { type Dialled, type DialOptions, dialArguments, readDialled } from './dial.ts'
+import { LabError } from './error.ts'
+import { unguard } from './guard.ts'
+import { podFile } from './manifests.ts'
+import { type Family, findPlace, findPod, type Plan, type PlannedNode } from './plan.ts'
+import { isAlive, type ProcessId, signalProcess, waitForEnd } from './process.ts'
+import { changeState, type LabProcess, requireState } from './state.ts'
+import { tearDown } from './teardown.ts'
+
+export interface ExecOptions {
+  readonly input?: string | Buffer
+  /** Milliseconds; default 30,000. Then the command is killed. */
+  readonly timeout?: number
+  readonly env?: NodeJS.ProcessEnv
+}
+
+export interface SpawnOptions {
+  readonly stdio?: StdioOptions
+  readonly env?: NodeJS.ProcessEnv
+}
+
+export interface Lab extends AsyncDisposable {
+  readonly name: string
+  readonly plan: Plan
+  /** Folder of the manifests that make up the cluster; add, change and remove files to change it. */
+  readonly manifests: string
+  /** Where logs, configurations and the allocation file are. */
+  readonly folder: string
+  /** Runs a command in "node1", "node1/client" (or "client") or "outside". A command that fails is no error: see code. */
+  exec(where: string, argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
+  spawn(where: string, argv: readonly string[], options?: SpawnOptions): ChildProcess
+  /** Opens connections or sends datagrams from a place, and gives each one's outcome. */
+  dial(where: string, options: DialOptions): Promise<Dialled[]>
+  /** A pod's address. */
+  address(pod: string, family?: Family): string
+  /** The file that holds a pod's object. */
+  podFile(pod: string): string
+  /** Waits until it is ready. */
+  startAgent(node: string): Promise<void>
+  /** Default SIGTERM. Waits until it has ended. */
+  stopAgent(node: string, signal?: NodeJS.Signals): Promise<void>
+  down(): Promise<void>
+}
+
+const EXEC_TIMEOUT_MS = 30_000
+const STOP_TIMEOUT_MS = 10_000
+
+/** A lab that is up already. */
+export async function openLab(name: string): Promise<Lab> {
+  return labOf(await contextOf(await requireState(name)))
+}
+
+export function labOf(context: Context): Lab {
+  const { plan, paths } = context
+  const down = async () => {
+    await tearDown(plan.lab)
+    unguard(plan.lab)
+  }
+  const spawn = (where: string, argv: readonly string[], options?: SpawnOptions) =>
+    spawnIn(context, where, argv, options)
+  const exec = (where: string, argv: readonly string[], { timeout = EXEC_TIMEOUT_MS, input, env }: ExecOptions = {}) =>
+    collect(spawn(where, argv, env && { env }), { input, timeout })
+  return {
+    name: plan.lab,
+    plan,
+    manifests: paths.manifests,
+    folder: paths.folder,
+    exec,
+    spawn,
+    dial: async (where, options) =>
+      readDialled(await exec(where, dialArguments(options), { timeout: options.limit ?? EXEC_TIMEOUT_MS })),
+    address: (pod, family = 'IPv4') => findPod(plan, pod).addresses[family === 'IPv4' ? 'v4' : 'v6'],
+    podFile: pod => join(paths.manifests, podFile(findPod(plan, pod).name)),
+    startAgent: node => beginAgent(context, findNode(plan, node)),
+    stopAgent: (node, signal = 'SIGTERM') => endAgent(plan.lab, findNode(plan, node).name, signal),
+    down,
+    [Symbol.asyncDispose]: down,
+  }
+}
+
+function spawnIn(context: Context, where: string, argv: readonly string[], options: SpawnOptions = {}): ChildProcess {
+  const place = findPlace(context.plan, where)
+  const env = { ...environment(context, place), ...options.env }
+  return spawnConfined(confinement(context, place), argv, { ...options, env })
+}
+
+function findNode(plan: Plan, name: string): PlannedNode {
+  const node = plan.nodes.find(node => node.name === name)
+  if (node) return node
+  throw new LabError(
+    `lab "${plan.lab}" has no node "${name}" (it has ${plan.nodes.map(({ name }) => name).join(', ')})`,
+  )
+}
+
+/** Records a process as the lab's. */
+export function record(lab: string, role: LabProcess['role'], of: string, id: ProcessId): Promise<void> {
+  return changeState(lab, state => {
+    const others = state.processes.filter(known => known.role !== role || known.of !== of)
+    return { ...state, processes: [...others, { role, of, ...id }] }
+  })
+}
+
+export async function beginAgent(context: Context, node: PlannedNode): Promise<void> {
+  const { lab } = context.plan
+  const running = await agentOf(lab, node.name)
+  if (running && isAlive(running)) throw new LabError(`the agent of ${node.name} runs already (process ${running.pid})`)
+  await startAgent(context, node, id => record(lab, 'agent', node.name, id))
+}
+
+async function agentOf(lab: string, node: string): Promise<LabProcess | undefined> {
+  const { processes } = await requireState(lab)
+  return processes.find(({ role, of }) => role === 'agent' && of === node)
+}
+
+async function endAgent(lab: string, node: string, signal: NodeJS.Signals): Promise<void> {
+  const agent = await agentOf(lab, node)
+  if (!agent || !isAlive(agent))
+    throw new LabError(`the agent of ${node} does not run (see its log, ${agentLabel(node)}.log)`)
+  signalProcess(agent, signal)
+  if (await waitForEnd(agent, STOP_TIMEOUT_MS)) return
+  throw new LabError(
+    `the agent of ${node} (process ${agent.pid}) did not end within ${STOP_TIMEOUT_MS / 1000} s after ${signal}`,
+  )
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The lab's network namespaces, as `ip netns` keeps them. */
+import { readdir } from 'node:fs/promises'
+import { type Confinement, runConfined } from './command.ts'
+import { errorCode } from './error.ts'
+import { netnsPrefix } from './names.ts'
+
+/** Runs lines of `ip`, all or an error that shows the failed line. */
+export async function ipBatch(where: Confinement, lines: readonly string[]): Promise<void> {
+  if (lines.length > 0) await runConfined(where, ['ip', '-batch', '-'], `${lines.join('\n')}\n`)
+}
+
+/** Sets sysctls below /proc/sys/net of a namespace ("ipv4/ip_forward") and then runs lines of `ip` there. */
+export async function configure(
+  where: Confinement,
+  sysctls: Readonly<Record<string, number | string>>,
+  lines: readonly string[],
+): Promise<void> {
+  const settings = Object.entries(sysctls).map(([path, value]) => `echo '${value}' >/proc/sys/net/${path}`)
+  const script = ['set -e', ...settings, "ip -batch - <<'END'", ...lines, 'END', '']
+  await runConfined(where, ['/bin/sh', '-s'], script.join('\n'))
+}
+
+export async function namespacesOf(lab: string): Promise<string[]> {
+  try {
+    return (await readdir('/run/netns')).filter(name => name.startsWith(netnsPrefix(lab)))
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw error
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/** One client port to two Services that share a backend: replies find the Service that was dialled (cilium#11810). */
+import t from 'tap'
+import { Reason } from '../../agent/kernel/layout.gen.ts'
+import { parse } from '../packet/packet.ts'
+import { CASES, frameBetween, SCTP4 } from './cases.ts'
+import { loadDataplane } from './harness.ts'
+import { addService } from './services.ts'
+import { isDropped, passesAs } from './verdicts.ts'
+
+const dataplane = loadDataplane()
+t.teardown(() => dataplane.close())
+
+/** The client's port as the backend sees it. */
+function portOf(frame: Buffer): number {
+  const { transport } = parse(frame)!
+  return transport && 'sport' in transport ? transport.sport : 0
+}
+
+for (const test of CASES) {
+  t.test(test.name, async t => {
+    const { client } = test
+    const backend = test.backend(1)
+    const vips = [80, 81, 82].map(port => ({ ...test.vip, port }))
+    for (const vip of vips) addService(dataplane, { frontends: [{ ...vip, proto: test.proto }], backends: [backend] })
+    const seen = vips.map(vip => portOf(dataplane.run('tc_pod_ingress', frameBetween(test, client, vip)).frame))
+    t.equal(new Set(seen).size, vips.length, `the backend sees ${seen.join(', ')}`)
+    t.equal(seen[0], client.port, 'the first keeps its port')
+    for (const [i, vip] of vips.entries()) {
+      const masked = { ...client, port: seen[i]! }
+      const again = dataplane.run('tc_pod_ingress', frameBetween(test, client, vip, { flags: 'A' }), {
+        checksumComplete: true,
+      })
+      passesAs(t, again, frameBetween(test, masked, backend, { flags: 'A' }), `port ${vip.port} there`)
+      const back = dataplane.run('tc_pod_egress', frameBetween(test, backend, masked, { flags: 'A' }), {
+        checksumComplete: true,
+      })
+      passesAs(t, back, frameBetween(test, vip, client, { flags: 'A' }), `port ${vip.port} back`)
+    }
+  })
+
+  t.test(`${test.name}: when no port is left the packet is dropped and counted`, async t => {
+    const { client } = test
+    const backend = test.backend(2)
+    let dropped = 0
+    const before = dataplane.reason(Reason.PORTS_EXHAUSTED)
+    // As many Services as no source port range can tell apart.
+    for (let n = 1; n <= 5000; n++) {
+      const vip = { address: test.version === 4 ? `10.97.${n >> 8}.${n & 255}` : `fd97::${n.toString(16)}`, port: 80 }
+      addService(dataplane, { frontends: [{ ...vip, proto: test.proto }], backends: [backend] })
+      if (dataplane.run('tc_pod_ingress', frameBetween(test, client, vip)).verdict === 2) dropped++
+    }
+    t.ok(dropped >= 5000 - 4537, `${dropped} of 5,000 dropped`)
+    t.equal(dataplane.reason(Reason.PORTS_EXHAUSTED) - before, BigInt(dropped), 'counted')
+  })
+}
+
+t.test('SCTP ports are under a CRC32c: a second Service is dropped rather than mangled', async t => {
+  const backend = { ...SCTP4.backend(1), port: 80 }
+  const vips = [SCTP4.vip, { ...SCTP4.vip, address: '10.96.0.11' }]
+  for (const vip of vips) addService(dataplane, { frontends: [{ ...vip, proto: SCTP4.proto }], backends: [backend] })
+  const first = dataplane.run('tc_pod_ingress', frameBetween(SCTP4, SCTP4.client, vips[0]!))
+  passesAs(t, first, frameBetween(SCTP4, SCTP4.client, backend), 'the first')
+  isDropped(t, dataplane.run('tc_pod_ingress', frameBetween(SCTP4, SCTP4.client, vips[1]!)), 'the second')
+})

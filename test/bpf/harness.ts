@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The real programs, loaded with maps of their own, and frames run through them (BPF_PROG_TEST_RUN). Nothing is attached or pinned. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type BpfObject, bridge, type TestRunResult } from '../../agent/kernel/bridge.ts'
+import type { MapLayout } from '../../agent/kernel/codec.ts'
+import { encodeSettings, MAPS, SETTINGS_SIZE } from '../../agent/kernel/layout.gen.ts'
+import { openMap, type TypedMap } from '../../agent/kernel/maps.ts'
+import { openPerCpuMap } from '../../agent/kernel/percpu.ts'
+import { decodeSkb, encodeSkb, SKB_SIZE, type SkbFields } from './skb.ts'
+
+const OBJECT = resolve(import.meta.dirname, '../../bpf/build/tc.bpf.o')
+
+/** What a program can say about a frame (linux/pkt_cls.h). */
+export const VERDICT = { PASS: -1, SHOT: 2, REDIRECT: 7 } as const
+
+/** The shortest frame of its kind that BPF_PROG_TEST_RUN takes: an IP header must be whole unless it is behind a tag. */
+export function shortestRun(frame: Buffer): number {
+  const type = frame.readUInt16BE(12)
+  if (type === 0x0800) return 14 + 20
+  return type === 0x86dd ? 14 + 40 : 14 + 1
+}
+
+/** From the pod and to the pod. */
+export type Program = 'tc_pod_ingress' | 'tc_pod_egress'
+
+/** BPF_F_TEST_SKB_CHECKSUM_COMPLETE (kernel 6.16): EBADMSG when the program left a device's sum over the packet wrong. */
+const CHECKSUM_COMPLETE = 1 << 2
+
+export interface RunOptions extends SkbFields {
+  readonly checksumComplete?: boolean
+}
+
+export interface Outcome {
+  readonly verdict: number
+  /** As the program left it; a copy. */
+  readonly frame: Buffer
+  readonly skb: Required<SkbFields>
+}
+
+export type Dataplane = ReturnType<typeof loadDataplane>
+
+export interface LoadOptions {
+  /** Of ek_flows. */
+  readonly flows?: number
+  /** One in so many new flows makes an event. */
+  readonly eventSample?: number
+}
+
+/** Throws when the kernel refuses the object, with the verifier's log. */
+export function loadDataplane(options: LoadOptions = {}) {
+  const object = openObject(options)
+  const programs = {
+    tc_pod_ingress: must(bridge.objectProgramFd(object, 'tc_pod_ingress'), 'no program tc_pod_ingress'),
+    tc_pod_egress: must(bridge.objectProgramFd(object, 'tc_pod_egress'), 'no program tc_pod_egress'),
+  }
+  const out = Buffer.alloc(70_000)
+  const ctxOut = Buffer.alloc(SKB_SIZE)
+  const maps = openMaps(object)
+  return {
+    ...maps,
+    /** Runs one frame through a program and returns what became of it. */
+    run(program: Program, frame: Buffer, run: RunOptions = {}): Outcome {
+      const { checksumComplete, ...skb } = run
+      const ctx = Object.keys(skb).length > 0 ? { ctx: encodeSkb(skb) } : {}
+      const flags = checksumComplete ? CHECKSUM_COMPLETE : 0
+      const result = bridge.testRun(programs[program], { data: frame, dataOut: out, ctxOut, flags, ...ctx })
+      must(result.errno, `can't run ${program} on ${frame.toString('hex')}`)
+      return outcome(result, out, ctxOut)
+    },
+    /** Packets that were dropped or refused for a reason. */
+    reason: (reason: number): bigint => maps.reasons.sum(reason) ?? 0n,
+    close(): void {
+      for (const map of Object.values(maps)) map.close()
+      for (const fd of Object.values(programs)) bridge.close(fd)
+      bridge.objectClose(object)
+    },
+  }
+}
+
+function openObject({ flows = 16_384, eventSample = 0 }: LoadOptions): BpfObject {
+  const object = bridge.objectOpen(readFileSync(OBJECT), 'tc.bpf.o')
+  if (typeof object === 'number') throw new Error(`can't open ${OBJECT}: errno ${-object}`)
+  const settings = Buffer.alloc(SETTINGS_SIZE)
+  encodeSettings({ eventSample }, settings)
+  must(bridge.objectSetRodata(object, settings), "can't set ek_settings")
+  must(bridge.objectSetMaxEntries(object, MAPS.flows.name, flows), "can't size ek_flows")
+  const { errno, log } = bridge.objectLoad(object)
+  if (errno < 0) throw new Error(`can't load ${OBJECT}: errno ${-errno}\n${log}`)
+  return object
+}
+
+function openMaps(object: BpfObject) {
+  const fdOf = (map: { readonly name: string }) => must(bridge.objectMapFd(object, map.name), `no map ${map.name}`)
+  const open = <K, V>(layout: MapLayout<K, V>): TypedMap<K, V> => openMap(layout, fdOf(layout))
+  return {
+    frontends: open(MAPS.frontends),
+    backends: open(MAPS.backends),
+    tables: open(MAPS.tables),
+    affinity: open(MAPS.affinity),
+    flows: open(MAPS.flows),
+    fragments: open(MAPS.fragments),
+    nodeAddrs: open(MAPS.nodeAddrs),
+    counters: openPerCpuMap(MAPS.counters, fdOf(MAPS.counters)),
+    reasons: openPerCpuMap(MAPS.reasons, fdOf(MAPS.reasons)),
+  }
+}
+
+function outcome({ retval, dataSizeOut }: TestRunResult, out: Buffer, ctxOut: Buffer): Outcome {
+  return { verdict: retval | 0, frame: Buffer.from(out.subarray(0, dataSizeOut)), skb: decodeSkb(ctxOut) }
+}
+
+function must(result: number, what: string): number {
+  if (result < 0) throw new Error(`${what}: errno ${-result}`)
+  return result
+}

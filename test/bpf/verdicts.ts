@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Assertions about what became of a frame. A failure shows both packets. */
+import type { Test } from 'tap'
+import { describeFully } from '../packet/describe.ts'
+import { type Outcome, VERDICT } from './harness.ts'
+
+/** Goes on, as exactly this frame. */
+export function passesAs(t: Test, outcome: Outcome, expected: Buffer, what: string): void {
+  t.equal(describeFully(outcome.frame), describeFully(expected), what)
+  t.equal(outcome.verdict, VERDICT.PASS, `${what}: passed on`)
+}
+
+/** Goes back out of the device that it came from, as exactly this frame. */
+export function returnsAs(t: Test, outcome: Outcome, expected: Buffer, what: string): void {
+  t.equal(describeFully(outcome.frame), describeFully(expected), what)
+  t.equal(outcome.verdict, VERDICT.REDIRECT, `${what}: redirected`)
+}
+
+export function isDropped(t: Test, outcome: Outcome, what: string): void {
+  t.equal(outcome.verdict, VERDICT.SHOT, `${what}: dropped`)
+}
