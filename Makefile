@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 
 Q := $(if $(V),,@)
 BIN := $(CURDIR)/node_modules/.bin
-C_FILES = $(wildcard bpf/*.[ch] native/*.[ch])
+C_FILES = $(wildcard bpf/*.[ch] native/*.[ch] bench/*.c)
 NODE := node_modules/node/bin/node
 # npm's commands look for `node` on the PATH: ours comes first.
 WITH_NODE := PATH="$(BIN):$$PATH"
@@ -44,7 +44,7 @@ test: root build run-packages test-packages system
 	$(WITH_NODE) tap --reporter=tap --jobs=$(JOBS) $$files | tee build/test.tap | $(NODE) scripts/report-tests.ts || status=$$?; \
 	$(call give_back,build .tap); exit $$status
 
-##> bench      measurements, as ratios in one run (needs root)
+##> bench      measurements, each against a control in the same run (needs root)
 bench: root build run-packages system
 	$(Q)for file in bench/*.bench.ts; do $(NODE) $$file; done
 
@@ -78,7 +78,7 @@ check-generated: build
 
 ##> clean      removes what was built; npm packages stay (rm -r node_modules removes them)
 clean:
-	rm -rf build bpf/build native/build .tap/test-results
+	rm -rf build bpf/build native/build bench/build .tap/test-results
 
 ##> help       this list
 help:

@@ -11,7 +11,7 @@ const SKIPPED_FOLDERS = new Set(['.git', '.tap', 'build', 'node_modules', 'resul
 const SOURCE = /\.(?:ts|c|h)$|^scripts\/[^.]+$|(?:^|\/)(?:Makefile|Vagrantfile|evenkeel)$|^\.ci\//
 /** Has no comments, or only lists names. */
 const WITHOUT_LICENSE_LINE = new Set(['scripts/packages'])
-const LICENSE = { bpf: 'GPL-2.0-only OR BSD-2-Clause', other: 'Apache-2.0' } as const
+const LICENSE = { program: 'GPL-2.0-only OR BSD-2-Clause', other: 'Apache-2.0' } as const
 const MAX_LINES = 400
 /** Machines are set up with the registries and mirrors that they may use: no file of ours chooses one. */
 const REGISTRY_HOST =
@@ -43,7 +43,7 @@ function* checkLines(path: string, lines: readonly string[]): Generator<string> 
 
 function* checkSource(path: string, lines: readonly string[]): Generator<string> {
   if (!SOURCE.test(path) || WITHOUT_LICENSE_LINE.has(path)) return
-  const license = path.startsWith('bpf/') ? LICENSE.bpf : LICENSE.other
+  const license = path.startsWith('bpf/') || path.endsWith('.bpf.c') ? LICENSE.program : LICENSE.other
   const line = lines[0]?.startsWith('#!') ? 2 : 1
   if (!lines[line - 1]?.includes(`SPDX-License-Identifier: ${license}`))
     yield `${path}:${line}: must say "SPDX-License-Identifier: ${license}"`

@@ -53,12 +53,12 @@ export function* readChunks(map: RawMap): Generator<Chunk> {
     const result = map.bridge.mapLookupBatch(map.fd, position, next, keys, values, size)
     count(map, 'lookups', result)
     if (position === null && unsupported(result)) return yield* readOneByOne(map)
-    // A bucket of the hash holds more than a chunk: ask for more.
+    // A bucket of the hash holds more than a chunk: ask for more, from the same position.
     if (result.errno === -ENOSPC) size *= 2
     else if (result.errno < 0 && result.errno !== -ENOENT) check(result.errno, 'read map', map.name)
     if (result.count > 0) yield { keys, values, count: result.count }
     if (result.errno === -ENOENT) return
-    if (result.errno !== -ENOSPC) position = next
+    position = next
   }
 }
 

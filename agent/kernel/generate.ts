@@ -28,7 +28,7 @@ function layout<K, V>(map: MapLayout<K, V>): MapLayout<K, V> {
 type Texts = Map<string, { readonly text: string; readonly object: string }>
 
 /** The whole text of layout.gen.ts. The order of objects does not matter. Throws GenerateError and FormatError. */
-export function generate(objects: readonly ObjectSource[]): string {
+function generate(objects: readonly ObjectSource[]): string {
   const types: Texts = new Map()
   const maps: Texts = new Map()
   for (const object of objects) {
@@ -84,7 +84,7 @@ function programRows({ elf }: ObjectSource): string[] {
 }
 
 /** Where two texts begin to differ, for a person. */
-export function firstDifference(expected: string, found: string): string {
+function firstDifference(expected: string, found: string): string {
   const wanted = expected.split('\n')
   const have = found.split('\n')
   const line = wanted.findIndex((text, i) => text !== have[i])

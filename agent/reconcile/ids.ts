@@ -10,6 +10,8 @@ export interface IdPool {
   /** Marks an id that was found in use after a restart. */
   claim(id: number): void
   isUsed(id: number): boolean
+  /** For an id that nothing has ever named. */
+  giveBack(id: number): void
   /** The id rests until it is settled. */
   release(id: number): void
   /** The ids that rest now: pass them to settle() after a look-through that began afterwards. */
@@ -39,6 +41,10 @@ export function idPool(what: string, size: number): IdPool {
     },
     claim: id => void claimed.add(id),
     isUsed: id => claimed.has(id),
+    giveBack(id) {
+      claimed.delete(id)
+      free.push(id)
+    },
     release(id) {
       claimed.delete(id)
       rest.add(id)

@@ -68,7 +68,7 @@ export function preparePort(pass: Pass, port: CompiledPort): void {
 
 function taken(pool: IdPool, undo: (() => void)[]): number {
   const id = pool.take()
-  undo.push(() => pool.release(id))
+  undo.push(() => pool.giveBack(id))
   return id
 }
 

@@ -59,6 +59,8 @@ export function loadDataplane(options: LoadOptions = {}) {
   const maps = openMaps(object)
   return {
     ...maps,
+    /** Descriptors by name. */
+    programs,
     /** Runs one frame through a program and returns what became of it. */
     run(program: Program, frame: Buffer, run: RunOptions = {}): Outcome {
       const { checksumComplete, ...skb } = run

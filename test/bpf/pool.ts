@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A pool as the programs read it from ek_tables: backend ids, then Maglev slots, in whole blocks. */
+import { maglevTable } from '../../agent/compile/maglev.ts'
 import { BLOCK_SIZE } from '../../agent/kernel/layout.gen.ts'
 import type { Endpoint } from './services.ts'
 
@@ -15,8 +16,8 @@ export interface PoolRun {
 }
 
 export function poolRun(members: readonly Member[]): PoolRun {
-  const table = Array.from({ length: members.length === 0 ? 0 : 1009 }, (_, i) => i % members.length)
-  const wide = members.length > 256
+  const table = members.length === 0 ? new Uint8Array(0) : maglevTable(members)
+  const wide = table instanceof Uint16Array
   const ids = 4 * members.length
   const size = ids + table.length * (wide ? 2 : 1)
   const bytes = Buffer.alloc(Math.ceil(size / BLOCK_SIZE) * BLOCK_SIZE)

@@ -61,12 +61,18 @@ function normalTail(z: number): number {
   return Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI) / fraction
 }
 
-function countBackends(plane: Dataplane, test: Case, setClient: Population, seed: number): Map<string, number> {
+function countBackends(
+  plane: Dataplane,
+  test: Case,
+  setClient: Population,
+  seed: number,
+  tuples = TUPLES,
+): Map<string, number> {
   const random = xorshift(seed)
   const counts = new Map<string, number>()
   const frame = frameBetween(test, test.client, test.vip)
   const port = 14 + (test.version === 4 ? 20 : 40)
-  for (let n = 0; n < TUPLES; n++) {
+  for (let n = 0; n < tuples; n++) {
     setClient(frame, port, n, random)
     const { frame: out } = plane.run('tc_pod_ingress', frame)
     const dst = out.toString('latin1', port - (test.version === 4 ? 4 : 16), port)
@@ -91,6 +97,30 @@ for (const size of SIZES) {
       plane.close()
     }
   })
+}
+
+t.test('a thousand connections of one client are a sample like any other', async t => {
+  const plane = loadDataplane()
+  const backends = Array.from({ length: 10 }, (_, i) => TCP4.backend(i + 1))
+  addService(plane, { frontends: [{ ...TCP4.vip, proto: TCP4.proto }], backends })
+  const clients = Array.from({ length: 50 }, (_, n) => ({ step: 1 + (n & 1), seed: n }))
+  const deviations = clients.map(({ step, seed }) => {
+    const consecutive: Population = (frame, port, n) => {
+      frame[LAST_OF_SOURCE[4]] = seed
+      frame.writeUInt16BE(32_768 + n * step, port)
+    }
+    return chiSquare([...countBackends(plane, TCP4, consecutive, 0, 1000).values()], 10)
+  })
+  plane.close()
+  const mean = deviations.reduce((sum, x) => sum + x, 0) / deviations.length
+  // Chi-square with 9 degrees of freedom: mean 9, variance 18; of 50 of them, a standard error of 0.6.
+  t.ok(Math.abs(mean - 9) < 3, `chi-square of 50 clients: ${mean.toFixed(2)} in the mean, 9 expected`)
+})
+
+function chiSquare(counts: readonly number[], size: number): number {
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  const missing = (size - counts.length) * (total / size)
+  return counts.reduce((sum, count) => sum + (count - total / size) ** 2 / (total / size), missing)
 }
 
 t.test('the bound itself', async t => {

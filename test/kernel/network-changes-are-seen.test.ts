@@ -72,10 +72,11 @@ function tests(): void {
     t.same(network.errors, [])
   })
 
-  t.test('a port that leaves its bridge is still a device', async t => {
+  t.test('a port that leaves its bridge is still a device, with its addresses', async t => {
     const network = watch()
     ip('link', 'add', 'ek-br', 'type', 'bridge')
     ip('link', 'add', 'ek-p', 'type', 'veth', 'peer', 'name', 'ek-q')
+    ip('address', 'add', '192.0.2.1/24', 'dev', 'ek-p')
     ip('link', 'set', 'ek-p', 'master', 'ek-br')
     await until(() => network.named('ek-p')?.masterIndex !== undefined, 'the port to join')
     t.equal(network.named('ek-p')?.masterIndex, network.named('ek-br')?.ifindex)
@@ -83,6 +84,7 @@ function tests(): void {
     await until(() => network.named('ek-p')?.masterIndex === undefined, 'the port to leave')
     await sleep(50)
     t.equal(network.named('ek-p')?.kind, 'veth')
+    t.match(network.current().addresses, [{ address: '192.0.2.1' }])
     ip('link', 'del', 'ek-p')
     ip('link', 'del', 'ek-br')
     network.stop()

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Whether a program treated a frame, however broken, as it may: what is not for a Service leaves as it came; in a translated packet
+ * only addresses, ports and checksums differ, and every checksum is as right or wrong as before; an answer is a right ICMP error.
+ */
+import { addressText } from '../packet/address.ts'
+import { checkPacket } from '../packet/check.ts'
+import { pseudoHeader, residue } from '../packet/checksum.ts'
+import type { Ethernet } from '../packet/ethernet.ts'
+import type { IpPacket } from '../packet/ip.ts'
+import { type Packet, parse, quoted } from '../packet/packet.ts'
+import { ETHERTYPE, PROTO } from '../packet/protocol.ts'
+import { type Outcome, type Program, VERDICT } from './harness.ts'
+
+/** Addresses, as text. */
+export interface Known {
+  readonly services: ReadonlySet<string>
+  readonly backends: ReadonlySet<string>
+}
+
+export const TREATMENTS = [
+  'passed',
+  'foreign',
+  'dropped',
+  'translated',
+  'error translated',
+  'hairpin',
+  'refused',
+] as const
+export type Treatment = (typeof TREATMENTS)[number]
+
+/** What was done, or throws with what is wrong about it. */
+export function judge(program: Program, frame: Buffer, outcome: Outcome, known: Known): Treatment {
+  const isSame = outcome.verdict === VERDICT.PASS && outcome.frame.equals(frame)
+  const before = parse(frame)
+  if (!before || !isOurs(program, before, known)) {
+    if (!isSame) throw new Error('not for a Service, but changed or stopped')
+    return 'foreign'
+  }
+  if (isSame) return 'passed'
+  if (outcome.verdict === VERDICT.SHOT) return 'dropped'
+  const after = parse(outcome.frame)
+  if (!after?.ip) throw new Error('no IP packet any more')
+  if (outcome.verdict === VERDICT.PASS) {
+    expectTranslated(frame, before, outcome.frame, after)
+    return quoted(before) ? 'error translated' : 'translated'
+  }
+  if (outcome.verdict !== VERDICT.REDIRECT) throw new Error(`verdict ${outcome.verdict}`)
+  if (isAnswer(before, after)) {
+    expectAnswer(before, outcome.frame, after)
+    return 'refused'
+  }
+  expectTranslated(macsSwapped(frame), before, outcome.frame, after)
+  return 'hairpin'
+}
+
+/** Flows are found by the dialled address on the way in and by the backend's on the way out; errors by their quote turned round. */
+function isOurs(program: Program, packet: Packet, known: Known): boolean {
+  const ends = endsOf(packet.ethernet)
+  const inner = quoted(packet)
+  const has = (set: ReadonlySet<string>, address: Buffer | undefined) =>
+    address !== undefined && set.has(addressText(address))
+  if (program === 'tc_pod_ingress') return has(known.services, ends?.dst) || has(known.services, inner?.src)
+  return has(known.backends, ends?.src) || has(known.backends, inner?.dst)
+}
+
+/** From the fixed header, also when what follows is broken. */
+function endsOf({ type, payload }: Ethernet): { readonly src: Buffer; readonly dst: Buffer } | undefined {
+  const version = payload.length > 0 ? payload[0]! >> 4 : 0
+  if (type === ETHERTYPE.IPV4 && version === 4 && payload.length >= 20) {
+    return { src: payload.subarray(12, 16), dst: payload.subarray(16, 20) }
+  }
+  if (type !== ETHERTYPE.IPV6 || version !== 6 || payload.length < 40) return undefined
+  return { src: payload.subarray(8, 24), dst: payload.subarray(24, 40) }
+}
+
+function macsSwapped(frame: Buffer): Buffer {
+  return Buffer.concat([frame.subarray(6, 12), frame.subarray(0, 6), frame.subarray(12)])
+}
+
+type Range = readonly [at: number, length: number]
+
+function expectTranslated(frame: Buffer, before: Packet, out: Buffer, after: Packet): void {
+  const { ip } = before
+  if (!ip) throw new Error('translated, but it is malformed')
+  const start = before.ethernet.headerLength
+  const ranges = [...headerRanges(ip, start), ...transportRanges(ip, start)]
+  const inner = quoted(before)
+  if (inner) {
+    const at = start + ip.headerLength + 8
+    ranges.push([start + ip.headerLength + 2, 2], ...headerRanges(inner, at), ...transportRanges(inner, at))
+  }
+  if (!restoredFrom(out, frame, ranges).equals(frame))
+    throw new Error('more changed than addresses, ports and checksums')
+  expectSameSums(ip, after.ip!, '')
+  const innerAfter = quoted(after)
+  if (inner && innerAfter) expectSameSums(inner, innerAfter, 'quoted ')
+  const faults = checkPacket(frame).length === 0 ? checkPacket(out) : []
+  if (faults.length > 0) throw new Error(`was right, but now: ${faults.join(', ')}`)
+}
+
+/** Addresses, and the checksum of an IPv4 header. */
+function headerRanges(ip: IpPacket, at: number): Range[] {
+  return ip.version === 6 ? [[at + 8, 32]] : [[at + 10, 10]]
+}
+
+/** Ports and checksum, as far as they are there. SCTP's are under a CRC32c and stay. */
+function transportRanges(ip: IpPacket, start: number): Range[] {
+  if (ip.fragment && ip.fragment.offset > 0) return []
+  const at = start + ip.headerLength
+  if (ip.proto === PROTO.TCP)
+    return [
+      [at, 4],
+      [at + 16, 2],
+    ]
+  return ip.proto === PROTO.UDP
+    ? [
+        [at, 4],
+        [at + 6, 2],
+      ]
+    : []
+}
+
+function restoredFrom(out: Buffer, frame: Buffer, ranges: readonly Range[]): Buffer {
+  const restored = Buffer.from(out)
+  const present = ranges.filter(([at]) => at < frame.length)
+  for (const [at, length] of present) frame.copy(restored, at, at, at + length)
+  return restored
+}
+
+function expectSameSums(before: IpPacket, after: IpPacket, prefix: string): void {
+  if (before.version === 4 && residue(before.header) !== residue(after.header))
+    throw new Error(`${prefix}IPv4 header checksum`)
+  if (before.fragment && before.fragment.offset > 0) return
+  const sum = checksumOf(before)
+  if (sum === undefined) return
+  const sumAfter = checksumOf(after)
+  if (before.proto === PROTO.UDP && (sum === 0) !== (sumAfter === 0)) throw new Error(`${prefix}UDP checksum zero`)
+  if (before.proto === PROTO.UDP && sum === 0) return
+  if (transportSum(before) !== transportSum(after)) throw new Error(`${prefix}transport checksum`)
+}
+
+/** Undefined where the packet ends before it, or has none that covers what is translated. */
+function checksumOf(ip: IpPacket): number | undefined {
+  const { TCP, UDP, ICMP4, ICMP6 } = PROTO
+  const icmp = ip.version === 4 ? ICMP4 : ICMP6
+  const at = ip.proto === TCP ? 16 : ip.proto === UDP ? 6 : ip.proto === icmp ? 2 : undefined
+  const bytes = ip.payload
+  return at === undefined || bytes.length < at + 2 ? undefined : bytes.readUInt16BE(at)
+}
+
+function transportSum(ip: IpPacket): number {
+  const bytes = ip.payload
+  if (ip.proto === PROTO.ICMP4) return residue(bytes)
+  // Not to its routing header's last address: programs leave such packets alone.
+  return residue(pseudoHeader(ip.src, ip.dst, ip.proto, bytes.length), bytes)
+}
+
+function isAnswer(before: Packet, after: Packet): boolean {
+  const { transport, ip } = after
+  const ends = endsOf(before.ethernet)!
+  if (!transport || !('isError' in transport) || transport.code !== (ip!.version === 4 ? 3 : 4)) return false
+  return transport.isError && ip!.src.equals(ends.dst) && ip!.dst.equals(ends.src)
+}
+
+function expectAnswer(before: Packet, out: Buffer, after: Packet): void {
+  const sent = before.ethernet.payload
+  const quote = (after.transport as { readonly payload: Buffer }).payload
+  if (!quote.equals(sent.subarray(0, quote.length))) throw new Error('the answer does not quote what was sent')
+  // Of IPv6 at least the 8 bytes after the fixed header: extensions may be the protocol that was refused.
+  if (quote.length < (before.ip!.version === 4 ? before.ip!.headerLength : 40) + 8)
+    throw new Error('the quote is too short')
+  if (!after.ethernet.dst.equals(before.ethernet.src) || !after.ethernet.src.equals(before.ethernet.dst))
+    throw new Error('MACs')
+  if (isUnanswerable(before)) throw new Error('never answered (RFC 1122 3.2.2)')
+  // What it quotes may have been wrong before, and too long to be quoted with all its headers.
+  const faults = checkPacket(out).filter(fault => !fault.includes('quoted'))
+  if (faults.length > 0) throw new Error(`the answer is wrong: ${faults.join(', ')}`)
+}
+
+/** ICMP errors and later fragments. A fragment header behind an authentication header is not looked for. */
+function isUnanswerable({ ip, transport }: Packet): boolean {
+  if (transport && 'isError' in transport && transport.isError) return true
+  return (ip?.fragment?.offset ?? 0) > 0 && ip!.extensions.every(({ proto }) => proto !== PROTO.AH)
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import t from 'tap'
+import { BackendState, FrontendFlag } from '../../agent/kernel/layout.gen.ts'
+import { writesOf } from '../../agent/kernel/operations.ts'
+import { reconciler } from '../../agent/reconcile/reconciler.ts'
+import { backends, desired, fixture, frontend, service } from './fixture.ts'
+
+const { open, remove } = fixture('change')
+t.teardown(remove)
+
+t.test('one endpoint more costs the backend, the table and one frontend', async t => {
+  const dataplane = open()
+  const maps = reconciler(dataplane)
+  const others = Array.from({ length: 200 }, (_, i) => service(`other${i}`, [frontend(`10.96.1.${i}`)], backends(1)))
+  maps.apply(desired(...others, service('web', [frontend('10.96.0.10')], backends(1, 2))), true)
+  const before = { ...dataplane.operations }
+  maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1, 2, 3))), false)
+  const writes = writesOf(dataplane.operations) - writesOf(before)
+  const calls = dataplane.operations.syscalls - before.syscalls
+  t.comment(`${writes} elements written, ${calls} system calls, 200 other Services`)
+  t.equal(calls, 1, 'one system call: the frontend; the backend and the table are written through mmap')
+  t.ok(writes <= 2 + Math.ceil((3 * 4 + 509) / 64), 'one backend, the blocks of one table, one frontend')
+})
+
+t.test('a backend that goes is free at once, and its id rests', async t => {
+  const dataplane = open()
+  const maps = reconciler(dataplane)
+  const gone = maps.live.ports.get('default/web:http/TCP')?.backends.get('10.244.0.3 8080')
+  maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1, 2))), false)
+  t.equal(dataplane.backends.read(gone?.id ?? 0).state, BackendState.FREE)
+  maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1, 2, 4))), false)
+  const added = maps.live.ports.get('default/web:http/TCP')?.backends.get('10.244.0.4 8080')
+  t.not(added?.id, gone?.id, 'not given to the next one')
+  const resting = maps.backends.resting()
+  maps.backends.settle(resting, () => false)
+  maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1, 2, 4, 5))), false)
+  const later = maps.live.ports.get('default/web:http/TCP')?.backends.get('10.244.0.5 8080')
+  t.equal(later?.id, gone?.id, 'given out again when nothing names it')
+  t.equal(dataplane.backends.read(later?.id ?? 0).generation, (gone?.generation ?? 0) + 1, 'with another generation')
+})
+
+t.test('a frontend that moves to another Service is never missing', async t => {
+  const dataplane = open()
+  const maps = reconciler(dataplane)
+  const address = '10.96.0.20'
+  maps.apply(desired(service('a', [frontend(address)], backends(1))), false)
+  const deletes = dataplane.operations.deletes
+  const moved = new Map(
+    [...desired(service('b', [frontend(address)], backends(2)))].concat([['default/a', undefined as never]]),
+  )
+  maps.apply(moved, false)
+  const entry = [...dataplane.frontends.entries()].find(
+    ([key, value]) => key.port === 80 && value.service === maps.live.ports.get('default/b:http/TCP')?.id,
+  )
+  t.ok(entry, 'it is the other one now')
+  t.notOk(maps.live.ports.has('default/a:http/TCP'))
+  t.equal(dataplane.operations.deletes - deletes, 1, 'only the name of the Service that went was deleted')
+})
+
+t.test('a clusterIP as such is refused as long as one port of it is there', async t => {
+  const dataplane = open()
+  const maps = reconciler(dataplane)
+  const entries = () =>
+    [...dataplane.frontends.entries()].filter(
+      ([key, value]) => key.addr[14] === 0 && key.addr[15] === 30 && value.flags & FrontendFlag.ADDRESS,
+    ).length
+  maps.apply(desired(service('c', [frontend('10.96.0.30'), frontend('10.96.0.30', 443)], backends(1))), false)
+  t.equal(entries(), 1)
+  maps.apply(desired(service('c', [frontend('10.96.0.30', 443)], backends(1))), false)
+  t.equal(entries(), 1)
+  maps.apply(new Map([['default/c', undefined]]), false)
+  t.equal(entries(), 0)
+})

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import t from 'tap'
+import { writesOf } from '../../agent/kernel/operations.ts'
+import { reconciler } from '../../agent/reconcile/reconciler.ts'
+import { backends, desired, fixture, frontend, service } from './fixture.ts'
+
+const { open, remove } = fixture('restart')
+t.teardown(remove)
+
+const web = service(
+  'web',
+  [frontend('10.96.0.10'), frontend('fd00:96::10', 80, { pool: 2 })],
+  [
+    ...backends(1, 2, 3),
+    { address: '10.244.0.9', port: 8080, pools: 0 },
+    { address: 'fd00:244::1', port: 8080, pools: 4 },
+  ],
+)
+const db = service('db', [frontend('10.96.0.11', 5432)], backends(7), { affinitySeconds: 60 })
+const empty = service('empty', [frontend('10.96.0.12')], [])
+
+t.test('a restart with nothing changed writes nothing', async t => {
+  const first = open()
+  t.same(reconciler(first).apply(desired(web, db, empty), true), [])
+  t.ok(writesOf(first.operations) > 0, 'the first start writes')
+  const second = open()
+  t.same(reconciler(second).apply(desired(web, db, empty), true), [])
+  t.equal(writesOf(second.operations), 0, 'the second writes nothing, a draining backend and an empty Service included')
+})
+
+t.test('ids stay over a restart, and what nobody wants any more goes', async t => {
+  const before = reconciler(open()).live.ports.get('default/web:http/TCP')
+  const dataplane = open()
+  const maps = reconciler(dataplane)
+  maps.apply(desired(web), true)
+  const after = maps.live.ports.get('default/web:http/TCP')
+  t.equal(after?.id, before?.id)
+  t.same(
+    [...(after?.backends.values() ?? [])].map(backend => backend.id),
+    [...(before?.backends.values() ?? [])].map(backend => backend.id),
+  )
+  t.same(
+    [...dataplane.services.entries()].map(([, { name }]) => name),
+    ['default/web:http/TCP'],
+  )
+  // Two frontends and the two addresses as such.
+  t.equal([...dataplane.frontends.entries()].length, 4)
+})
+
+t.test('a table that a crash left half-written is written again', async t => {
+  const broken = open()
+  const table = [...broken.frontends.entries()].find(([, value]) => value.slots > 0)?.[1].table ?? 0
+  broken.tables.writeBytes(table, Buffer.alloc(64, 0xff))
+  const dataplane = open()
+  // The ids at the start of the run were hit: they name nothing, so the run is another one.
+  reconciler(dataplane).apply(desired(web), true)
+  t.ok(writesOf(dataplane.operations) > 0)
+  const again = open()
+  reconciler(again).apply(desired(web), true)
+  t.equal(writesOf(again.operations), 0)
+})
