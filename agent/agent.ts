@@ -60,7 +60,7 @@ function load(config: Config, folder: PinFolder, log: Logger): LoadedObject {
   const object = loadObject({
     file: OBJECT,
     folder,
-    settings: { eventSample },
+    settings: { eventSample, netnsCookie: 0n },
     sizes: { ...sizes, counters: sizes.services },
   })
   for (const note of object.notes) log.warn(note)

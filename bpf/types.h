@@ -170,6 +170,24 @@ struct ek_fragment {
 	__u32 zero;
 };
 
+/* A socket and an address that it dialled, or that it really talks to. */
+struct ek_sock_key {
+	__u64 cookie; /* of the socket (bpf_get_socket_cookie), never used again */
+	struct ek_addr addr;
+	__be16 port;
+	__u16 zero[3];
+};
+
+/* What stands behind the address: for a backend what was dialled, for a frontend the backend. */
+struct ek_sock {
+	struct ek_addr addr;
+	__be16 port;
+	__u16 zero;
+	__u32 service;
+	__u32 backend;
+	__u32 generation;
+};
+
 /* Name of a Service port as text, "namespace/name:port/PROTO", NUL-padded. */
 #define EK_NAME_SIZE 208
 struct ek_service {
@@ -218,6 +236,7 @@ struct ek_event {
 
 /* Settings that are constant while a program is loaded (its read-only data). */
 struct ek_settings {
+	__u64 netns_cookie; /* of the node's own network namespace */
 	__u32 event_sample; /* one in so many new flows makes an event; 0: none */
 	__u32 zero;
 };
@@ -228,6 +247,8 @@ _Static_assert(sizeof(struct ek_backend) == 28, "backend");
 _Static_assert(sizeof(struct ek_affinity_key) == 24, "affinity key");
 _Static_assert(sizeof(struct ek_tuple) == 40, "tuple");
 _Static_assert(sizeof(struct ek_flow) == 64, "flow");
+_Static_assert(sizeof(struct ek_sock_key) == 32, "socket key");
+_Static_assert(sizeof(struct ek_sock) == 32, "socket");
 _Static_assert(sizeof(struct ek_fragment_key) == 40, "fragment key");
 
 #endif

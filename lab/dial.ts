@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A client for tests and the demo: opens connections or sends datagrams and writes one line of JSON for each outcome, as it
- * comes. Runs inside a place of the lab: `node lab/dial.ts '{"protocol":"http","address":"10.96.0.1","port":80}'`.
+ * comes. Runs inside a place of the lab: `node lab/dial.ts '[{"protocol":"http","address":"10.96.0.1","port":80}]'`.
  */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
@@ -26,8 +26,6 @@ export interface DialOptions {
   readonly pause?: number
   /** Milliseconds for each; default 5,000. */
   readonly timeout?: number
-  /** Milliseconds for all, when run by Lab.dial; default 30,000. */
-  readonly limit?: number
   /** Bytes of request body (HTTP: then a POST) or of payload; default 0 and 4. */
   readonly size?: number
   /** HTTP; default /. */
@@ -59,7 +57,8 @@ export interface Dialled {
 
 const LONGEST_ANSWER = 1024
 
-export function dialArguments(options: DialOptions): string[] {
+/** The command line of a client that does one after the other. */
+export function dialArguments(...options: readonly DialOptions[]): string[] {
   return [process.execPath, '--max-semi-space-size=2', join(import.meta.dirname, 'dial.ts'), JSON.stringify(options)]
 }
 
@@ -185,7 +184,7 @@ async function dialOnce(attempt: Attempt, options: DialOptions): Promise<void> {
   if (options.pause) await sleep(options.pause)
 }
 
-async function main(options: DialOptions): Promise<void> {
+async function dial(options: DialOptions): Promise<void> {
   const { count = 1, seconds, parallel = 1 } = options
   const attempt = options.protocol === 'http' ? httpDialler(options) : await udpDialler(options)
   const end = seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + seconds * 1000
@@ -197,7 +196,7 @@ async function main(options: DialOptions): Promise<void> {
 }
 
 if (import.meta.main) {
-  await main(JSON.parse(process.argv[2] ?? '{}'))
+  for (const options of JSON.parse(process.argv[2] ?? '[]') as readonly DialOptions[]) await dial(options)
   // A shared connection would keep the process waiting.
   process.exit()
 }

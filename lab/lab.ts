@@ -36,8 +36,8 @@ export interface Lab extends AsyncDisposable {
   /** Runs a command in "node1", "node1/client" (or "client") or "outside". A command that fails is no error: see code. */
   exec(where: string, argv: readonly string[], options?: ExecOptions): Promise<ExecResult>
   spawn(where: string, argv: readonly string[], options?: SpawnOptions): ChildProcess
-  /** Opens connections or sends datagrams from a place, and gives each one's outcome. */
-  dial(where: string, options: DialOptions): Promise<Dialled[]>
+  /** Opens connections or sends datagrams from a place, one kind after the other, and gives each one's outcome. */
+  dial(where: string, ...options: readonly DialOptions[]): Promise<Dialled[]>
   /** A pod's address. */
   address(pod: string, family?: Family): string
   /** The file that holds a pod's object. */
@@ -50,6 +50,8 @@ export interface Lab extends AsyncDisposable {
 }
 
 const EXEC_TIMEOUT_MS = 30_000
+/** Each dial has its own time-out; this is for a client that hangs. */
+const DIAL_TIMEOUT_MS = 300_000
 const STOP_TIMEOUT_MS = 10_000
 
 /** A lab that is up already. */
@@ -74,8 +76,8 @@ export function labOf(context: Context): Lab {
     folder: paths.folder,
     exec,
     spawn,
-    dial: async (where, options) =>
-      readDialled(await exec(where, dialArguments(options), { timeout: options.limit ?? EXEC_TIMEOUT_MS })),
+    dial: async (where, ...options) =>
+      readDialled(await exec(where, dialArguments(...options), { timeout: DIAL_TIMEOUT_MS })),
     address: (pod, family = 'IPv4') => findPod(plan, pod).addresses[family === 'IPv4' ? 'v4' : 'v6'],
     podFile: pod => join(paths.manifests, podFile(findPod(plan, pod).name)),
     startAgent: node => beginAgent(context, findNode(plan, node)),

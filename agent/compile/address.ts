@@ -86,7 +86,12 @@ function ipv4Word(text: string): number | undefined {
 function parseIPv6(text: string): Address | undefined {
   const groups = ipv6Groups(text)
   if (groups === undefined) return undefined
-  const [w0, w1, w2, w3] = [0, 2, 4, 6].map(i => groups[i]! * 65536 + groups[i + 1]!) as [number, number, number, number]
+  const [w0, w1, w2, w3] = [0, 2, 4, 6].map(i => groups[i]! * 65536 + groups[i + 1]!) as [
+    number,
+    number,
+    number,
+    number,
+  ]
   if (w0 === 0 && w1 === 0 && w2 === MAPPED) return ipv4Address(w3)
   return { family: 'IPv6', text: ipv6Text(groups), w0, w1, w2, w3 }
 }

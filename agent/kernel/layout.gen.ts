@@ -603,27 +603,105 @@ export const serviceCountersCodec: Codec<ServiceCounters> = {
 
 /** struct ek_settings */
 export interface Settings {
+  readonly netnsCookie: bigint
   readonly eventSample: number
 }
 export function encodeSettings(value: Settings, to: Buffer, at = 0): void {
-  to.writeUInt32LE(value.eventSample, at)
-  to.fill(0, at + 4, at + 4 + 4)
+  to.writeBigUInt64LE(value.netnsCookie, at)
+  to.writeUInt32LE(value.eventSample, at + 8)
+  to.fill(0, at + 12, at + 12 + 4)
 }
 export function decodeSettings(from: Buffer, at = 0): Settings {
   return {
-    eventSample: from.readUInt32LE(at),
+    netnsCookie: from.readBigUInt64LE(at),
+    eventSample: from.readUInt32LE(at + 8),
   }
 }
-export const SETTINGS_SIZE = 8
+export const SETTINGS_SIZE = 16
 export const settingsCodec: Codec<Settings> = {
   name: 'struct ek_settings',
-  size: 8,
+  size: 16,
   fields: [
-    { path: 'event_sample', offset: 0, size: 4, type: 'u32' },
-    { path: 'zero', offset: 4, size: 4, type: 'u32' },
+    { path: 'netns_cookie', offset: 0, size: 8, type: 'u64' },
+    { path: 'event_sample', offset: 8, size: 4, type: 'u32' },
+    { path: 'zero', offset: 12, size: 4, type: 'u32' },
   ],
   encode: encodeSettings,
   decode: decodeSettings,
+}
+
+/** struct ek_sock */
+export interface Sock {
+  readonly addr: Addr
+  readonly port: number
+  readonly service: number
+  readonly backend: number
+  readonly generation: number
+}
+export function encodeSock(value: Sock, to: Buffer, at = 0): void {
+  encodeAddr(value.addr, to, at)
+  to.writeUInt16BE(value.port, at + 16)
+  to.fill(0, at + 18, at + 18 + 2)
+  to.writeUInt32LE(value.service, at + 20)
+  to.writeUInt32LE(value.backend, at + 24)
+  to.writeUInt32LE(value.generation, at + 28)
+}
+export function decodeSock(from: Buffer, at = 0): Sock {
+  return {
+    addr: decodeAddr(from, at),
+    port: from.readUInt16BE(at + 16),
+    service: from.readUInt32LE(at + 20),
+    backend: from.readUInt32LE(at + 24),
+    generation: from.readUInt32LE(at + 28),
+  }
+}
+export const SOCK_SIZE = 32
+export const sockCodec: Codec<Sock> = {
+  name: 'struct ek_sock',
+  size: 32,
+  fields: [
+    { path: 'addr.w', offset: 0, size: 16, type: 'be32[4]' },
+    { path: 'port', offset: 16, size: 2, type: 'be16' },
+    { path: 'zero', offset: 18, size: 2, type: 'u16' },
+    { path: 'service', offset: 20, size: 4, type: 'u32' },
+    { path: 'backend', offset: 24, size: 4, type: 'u32' },
+    { path: 'generation', offset: 28, size: 4, type: 'u32' },
+  ],
+  encode: encodeSock,
+  decode: decodeSock,
+}
+
+/** struct ek_sock_key */
+export interface SockKey {
+  readonly cookie: bigint
+  readonly addr: Addr
+  readonly port: number
+}
+export function encodeSockKey(value: SockKey, to: Buffer, at = 0): void {
+  to.writeBigUInt64LE(value.cookie, at)
+  encodeAddr(value.addr, to, at + 8)
+  to.writeUInt16BE(value.port, at + 24)
+  to.fill(0, at + 26, at + 26 + 6)
+}
+export function decodeSockKey(from: Buffer, at = 0): SockKey {
+  return {
+    cookie: from.readBigUInt64LE(at),
+    addr: decodeAddr(from, at + 8),
+    port: from.readUInt16BE(at + 24),
+  }
+}
+export const SOCK_KEY_SIZE = 32
+export const sockKeyCodec: Codec<SockKey> = {
+  name: 'struct ek_sock_key',
+  size: 32,
+  fields: [
+    { path: 'cookie', offset: 0, size: 8, type: 'u64' },
+    { path: 'addr.w', offset: 8, size: 16, type: 'be32[4]' },
+    { path: 'port', offset: 24, size: 2, type: 'be16' },
+    { path: 'zero', offset: 26, size: 6, type: 'u16[3]' },
+  ],
+  encode: encodeSockKey,
+  decode: decodeSockKey,
 }
 
 /** struct ek_tuple */
@@ -773,6 +851,26 @@ export const MAPS = {
     maxEntries: 65536,
     flags: 1,
   }),
+  sockChoices: layout({
+    name: 'ek_sock_choices',
+    type: 9,
+    kind: 'lru_hash',
+    perCpu: false,
+    key: sockKeyCodec,
+    value: sockCodec,
+    maxEntries: 65536,
+    flags: 0,
+  }),
+  sockOrig: layout({
+    name: 'ek_sock_orig',
+    type: 9,
+    kind: 'lru_hash',
+    perCpu: false,
+    key: sockKeyCodec,
+    value: sockCodec,
+    maxEntries: 131072,
+    flags: 0,
+  }),
   tables: layout({
     name: 'ek_tables',
     type: 2,
@@ -787,6 +885,19 @@ export const MAPS = {
 
 /** The programs of each object file, with their sections. */
 export const PROGRAMS = {
+  socket: [
+    { name: 'sock_bound4', section: 'cgroup/post_bind4' },
+    { name: 'sock_bound6', section: 'cgroup/post_bind6' },
+    { name: 'sock_connect4', section: 'cgroup/connect4' },
+    { name: 'sock_connect6', section: 'cgroup/connect6' },
+    { name: 'sock_peername4', section: 'cgroup/getpeername4' },
+    { name: 'sock_peername6', section: 'cgroup/getpeername6' },
+    { name: 'sock_recvmsg4', section: 'cgroup/recvmsg4' },
+    { name: 'sock_recvmsg6', section: 'cgroup/recvmsg6' },
+    { name: 'sock_release', section: 'cgroup/sock_release' },
+    { name: 'sock_sendmsg4', section: 'cgroup/sendmsg4' },
+    { name: 'sock_sendmsg6', section: 'cgroup/sendmsg6' },
+  ],
   tc: [
     { name: 'tc_pod_egress', section: 'tc' },
     { name: 'tc_pod_ingress', section: 'tc' },

@@ -84,7 +84,7 @@ function openObject({ flows = 16_384, eventSample = 0 }: LoadOptions): BpfObject
   const object = bridge.objectOpen(readFileSync(OBJECT), 'tc.bpf.o')
   if (typeof object === 'number') throw new Error(`can't open ${OBJECT}: errno ${-object}`)
   const settings = Buffer.alloc(SETTINGS_SIZE)
-  encodeSettings({ eventSample }, settings)
+  encodeSettings({ eventSample, netnsCookie: 0n }, settings)
   must(bridge.objectSetRodata(object, settings), "can't set ek_settings")
   must(bridge.objectSetMaxEntries(object, MAPS.flows.name, flows), "can't size ek_flows")
   const { errno, log } = bridge.objectLoad(object)

@@ -6,9 +6,10 @@
 import { addressText } from '../packet/address.ts'
 import { checkPacket } from '../packet/check.ts'
 import { pseudoHeader, residue } from '../packet/checksum.ts'
-import type { Ethernet } from '../packet/ethernet.ts'
+import { type Ethernet, parseEthernet } from '../packet/ethernet.ts'
+import type { Icmp } from '../packet/icmp.ts'
 import type { IpPacket } from '../packet/ip.ts'
-import { type Packet, parse, quoted } from '../packet/packet.ts'
+import { type Packet, parse, parseIp } from '../packet/packet.ts'
 import { ETHERTYPE, PROTO } from '../packet/protocol.ts'
 import { type Outcome, type Program, VERDICT } from './harness.ts'
 
@@ -32,21 +33,21 @@ export type Treatment = (typeof TREATMENTS)[number]
 /** What was done, or throws with what is wrong about it. */
 export function judge(program: Program, frame: Buffer, outcome: Outcome, known: Known): Treatment {
   const isSame = outcome.verdict === VERDICT.PASS && outcome.frame.equals(frame)
-  const before = parse(frame)
+  const before = parseFrame(frame)
   if (!before || !isOurs(program, before, known)) {
     if (!isSame) throw new Error('not for a Service, but changed or stopped')
     return 'foreign'
   }
   if (isSame) return 'passed'
   if (outcome.verdict === VERDICT.SHOT) return 'dropped'
-  const after = parse(outcome.frame)
+  const after = parseFrame(outcome.frame)
   if (!after?.ip) throw new Error('no IP packet any more')
   if (outcome.verdict === VERDICT.PASS) {
     expectTranslated(frame, before, outcome.frame, after)
     return quoted(before) ? 'error translated' : 'translated'
   }
   if (outcome.verdict !== VERDICT.REDIRECT) throw new Error(`verdict ${outcome.verdict}`)
-  if (isAnswer(before, after)) {
+  if (isAnswer(frame, before.ethernet, after)) {
     expectAnswer(before, outcome.frame, after)
     return 'refused'
   }
@@ -72,6 +73,26 @@ function endsOf({ type, payload }: Ethernet): { readonly src: Buffer; readonly d
   }
   if (type !== ETHERTYPE.IPV6 || version !== 6 || payload.length < 40) return undefined
   return { src: payload.subarray(8, 24), dst: payload.subarray(24, 40) }
+}
+
+/** Length zero is how the stack names a packet that is longer than the field can say (BIG TCP; RFC 2675): it goes to the end. */
+function withLength(packet: Buffer): Buffer {
+  const version = packet.length < 20 ? 0 : packet[0]! >> 4
+  const at = version === 6 ? 4 : 2
+  if ((version !== 4 && version !== 6) || packet.readUInt16BE(at) > 0) return packet
+  const copy = Buffer.from(packet)
+  copy.writeUInt16BE(Math.max(0, packet.length - (version === 6 ? 40 : 0)), at)
+  return copy
+}
+
+function parseFrame(frame: Buffer): Packet | undefined {
+  const start = parseEthernet(frame)?.headerLength ?? frame.length
+  return parse(Buffer.concat([frame.subarray(0, start), withLength(frame.subarray(start))]))
+}
+
+/** The packet that an ICMP error quotes. */
+function quoted({ transport }: Packet): IpPacket | undefined {
+  return transport && 'isError' in transport && transport.isError ? parseIp(withLength(transport.payload)) : undefined
 }
 
 function macsSwapped(frame: Buffer): Buffer {
@@ -156,23 +177,24 @@ function transportSum(ip: IpPacket): number {
   return residue(pseudoHeader(ip.src, ip.dst, ip.proto, bytes.length), bytes)
 }
 
-function isAnswer(before: Packet, after: Packet): boolean {
+/** Told from an ICMP error that was translated by what it quotes. */
+function isAnswer(sent: Buffer, link: Ethernet, after: Packet): boolean {
   const { transport, ip } = after
-  const ends = endsOf(before.ethernet)!
+  const ends = endsOf(link)!
   if (!transport || !('isError' in transport) || transport.code !== (ip!.version === 4 ? 3 : 4)) return false
-  return transport.isError && ip!.src.equals(ends.dst) && ip!.dst.equals(ends.src)
+  const { payload: quote, isError } = transport
+  const isQuoted = quote.equals(sent.subarray(link.headerLength, link.headerLength + quote.length))
+  return isError && isQuoted && ip!.src.equals(ends.dst) && ip!.dst.equals(ends.src)
 }
 
 function expectAnswer(before: Packet, out: Buffer, after: Packet): void {
-  const sent = before.ethernet.payload
-  const quote = (after.transport as { readonly payload: Buffer }).payload
-  if (!quote.equals(sent.subarray(0, quote.length))) throw new Error('the answer does not quote what was sent')
+  const { payload: quote } = after.transport as Icmp
   // Of IPv6 at least the 8 bytes after the fixed header: extensions may be the protocol that was refused.
-  if (quote.length < (before.ip!.version === 4 ? before.ip!.headerLength : 40) + 8)
-    throw new Error('the quote is too short')
-  if (!after.ethernet.dst.equals(before.ethernet.src) || !after.ethernet.src.equals(before.ethernet.dst))
-    throw new Error('MACs')
+  const header = before.ip?.version === 4 ? before.ip.headerLength : 40
+  if (quote.length < header + 8) throw new Error('the quote is too short')
   if (isUnanswerable(before)) throw new Error('never answered (RFC 1122 3.2.2)')
+  if (!after.ethernet.dst.equals(before.ethernet.src) || !after.ethernet.src.equals(before.ethernet.dst))
+    throw new Error('the answer goes to another MAC')
   // What it quotes may have been wrong before, and too long to be quoted with all its headers.
   const faults = checkPacket(out).filter(fault => !fault.includes('quoted'))
   if (faults.length > 0) throw new Error(`the answer is wrong: ${faults.join(', ')}`)

@@ -58,7 +58,7 @@ t.test('a value that does not fit its field is refused', async t => {
 })
 
 const space = workspace()
-const object = loadObject({ file: BUILT.tc, folder: space.folder, settings: { eventSample: 0 } })
+const object = loadObject({ file: BUILT.tc, folder: space.folder, settings: { eventSample: 0, netnsCookie: 0n } })
 t.teardown(() => object.close())
 
 /** The part of bpftool's formatted output that a field is about. */

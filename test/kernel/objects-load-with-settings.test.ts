@@ -11,7 +11,7 @@ const space = workspace()
 const request: LoadRequest = {
   file: BUILT.tc,
   folder: space.folder,
-  settings: { eventSample: 12345 },
+  settings: { eventSample: 12345, netnsCookie: 0n },
   sizes: { flows: 1024, tables: 1024, frontends: 77 },
 }
 

@@ -15,7 +15,7 @@ const { folder } = space
 const request: LoadRequest = {
   file: BUILT.tc,
   folder,
-  settings: { eventSample: 0 },
+  settings: { eventSample: 0, netnsCookie: 0n },
   sizes: { flows: 1024, tables: 1024 },
 }
 const headers = ['maps.h', 'types.h'].map(file => readFileSync(new URL(`../../bpf/${file}`, import.meta.url), 'utf8'))

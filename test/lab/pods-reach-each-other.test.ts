@@ -19,17 +19,20 @@ for (const { from, ...sources } of CLIENTS) {
       const reach = async (pod: string) => {
         const target = { address: lab.address(pod, family), port: 9376 }
         const source = sources[family]
-        const [http] = await lab.dial(from, { ...target, protocol: 'http', path: '/client' })
+        const [http, udp, large, upload, download] = await lab.dial(
+          from,
+          { ...target, protocol: 'http', path: '/client' },
+          { ...target, protocol: 'udp' },
+          { ...target, protocol: 'udp', size: 60_000 },
+          { ...target, protocol: 'http', path: '/received', size: 1_000_000 },
+          { ...target, protocol: 'http', path: '/bytes/3000000' },
+        )
         t.equal(http?.pod, pod)
         t.equal(http?.answer, `${family === 'IPv6' ? `[${source}]` : source}:${http?.to?.split(' ')[1]}`)
-        const [udp] = await lab.dial(from, { ...target, protocol: 'udp' })
         t.match(udp, { pod, from: `${target.address} 9376` })
         t.equal(udp?.answer?.split(' ')[0], source)
-        const [large] = await lab.dial(from, { ...target, protocol: 'udp', size: 60_000 })
         t.match(large, { pod, error: undefined }, 'a datagram in fragments')
-        const [upload] = await lab.dial(from, { ...target, protocol: 'http', path: '/received', size: 1_000_000 })
         t.equal(upload?.answer, '1000000')
-        const [download] = await lab.dial(from, { ...target, protocol: 'http', path: '/bytes/3000000' })
         t.match(download, { pod, bytes: 3_000_000, error: undefined })
       }
       await Promise.all(['hostnames-1', 'hostnames-2'].map(reach))

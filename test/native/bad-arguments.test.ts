@@ -125,6 +125,7 @@ await inNamespace(import.meta.filename, () => {
     { name: 'pin', args: () => [map, path] },
     { name: 'openPinned', args: () => [path] },
     { name: 'mapById', args: () => [good(bridge.mapInfo(map)).id] },
+    { name: 'programById', args: () => [good(bridge.programInfo(program)).id] },
     { name: 'mapInfo', args: () => [map] },
     { name: 'programInfo', args: () => [program] },
     { name: 'linkInfo', args: () => [link] },

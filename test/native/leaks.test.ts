@@ -13,7 +13,7 @@ const library = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding:
 interface Report {
   readonly status: number | null
   readonly stdout: string
-  /** Sanitizer reports that have a frame of the bridge or of libbpf. Node's own leaks are not ours. */
+  /** Sanitizer reports that have a frame of the bridge, libbpf or libelf. Node's own leaks are not ours. */
   readonly ours: readonly string[]
 }
 
@@ -25,8 +25,8 @@ function sanitized(file: string, ...args: readonly string[]): Report {
     ...rest,
     LD_PRELOAD: library,
     EVENKEEL_BRIDGE: join(native, 'build/asan/evenkeel.node'),
-    // libbpf has no frame pointers: the slow unwinder finds who called it. Leaks of Node's must not fail the run.
-    ASAN_OPTIONS: `detect_leaks=1:fast_unwind_on_malloc=0:malloc_context_size=30:log_path=${folder}/log`,
+    // Leaks of Node's must not fail the run.
+    ASAN_OPTIONS: `detect_leaks=1:log_path=${folder}/log`,
     LSAN_OPTIONS: 'exitcode=0',
     UBSAN_OPTIONS: `print_stacktrace=1:log_path=${folder}/log`,
   }
@@ -42,7 +42,7 @@ function sanitized(file: string, ...args: readonly string[]): Report {
 }
 
 function isOurs(paragraph: string): boolean {
-  return /evenkeel\.node|libbpf\.so|runtime error|ERROR: AddressSanitizer/.test(paragraph)
+  return /evenkeel\.node|libbpf\.so|libelf|runtime error|ERROR: AddressSanitizer/.test(paragraph)
 }
 
 t.test('three hundred loads leave no memory, no descriptor and no mapping behind', async t => {

@@ -33,7 +33,7 @@ export function fixture(name: string, sizes: Partial<typeof SIZES> = {}): Fixtur
   return {
     open() {
       const folder = pinFolder(root)
-      const settings = { eventSample: 0 }
+      const settings = { eventSample: 0, netnsCookie: 0n }
       const object = loadObject({ file: OBJECT, folder, settings, sizes: { ...SIZES, ...sizes } })
       const dataplane = dataplaneOf(object)
       opened.push({ object, dataplane })

@@ -32,7 +32,10 @@ t.test('affinity lasts three hours unless told otherwise', async t => {
     service('b', { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 5 } } }),
     service('c', { sessionAffinity: 'None' }),
   ])
-  t.same([...services.values()].map(({ service }) => service.affinitySeconds), [10800, 5, 0])
+  t.same(
+    [...services.values()].map(({ service }) => service.affinitySeconds),
+    [10800, 5, 0],
+  )
 })
 
 t.test('null is as good as nothing, addresses are in their canonical form', async t => {
@@ -55,11 +58,16 @@ t.test('headless and ExternalName get no cluster IP', async t => {
     service('b', { type: 'ExternalName', externalName: 'example.org', ports: undefined }),
   ])
   t.same(problems, [])
-  t.same([...services.values()].map(({ service }) => service.clusterIPs), [['None'], []])
+  t.same(
+    [...services.values()].map(({ service }) => service.clusterIPs),
+    [['None'], []],
+  )
 })
 
 t.test('load balancer addresses come from the status, with their mode', async t => {
-  const status = { loadBalancer: { ingress: [{ ip: '198.18.0.1' }, { hostname: 'x' }, { ip: '198.18.0.2', ipMode: 'Proxy' }] } }
+  const status = {
+    loadBalancer: { ingress: [{ ip: '198.18.0.1' }, { hostname: 'x' }, { ip: '198.18.0.2', ipMode: 'Proxy' }] },
+  }
   const { services } = await load(t, [{ ...service('a', { type: 'LoadBalancer' }), status }])
   t.same(services.get('default/a')?.service.loadBalancer, [
     { ip: '198.18.0.1', ipMode: 'VIP' },

@@ -34,7 +34,8 @@ spec:
 })
 
 t.test('line ends of Windows', async t => {
-  const text = 'apiVersion: v1\r\nkind: Service\r\nmetadata:\r\n  name: a\r\nspec:\r\n  ports:\r\n  - port: 80\r\n---\r\n'
+  const text =
+    'apiVersion: v1\r\nkind: Service\r\nmetadata:\r\n  name: a\r\nspec:\r\n  ports:\r\n  - port: 80\r\n---\r\n'
   const { services, problems } = await load(t, text + text.replace('name: a', 'name: b'))
   t.same(problems, [])
   t.same(names(services), ['default/a', 'default/b'])
@@ -43,7 +44,11 @@ t.test('line ends of Windows', async t => {
 t.test('Lists, also those whose items do not say what they are', async t => {
   const { apiVersion: _a, kind: _k, ...bare } = service('c', {}, { namespace: 'x' })
   const { services, nodes, problems } = await load(t, [
-    { apiVersion: 'v1', kind: 'List', items: [service('a'), { apiVersion: 'v1', kind: 'List', items: [service('b')] }] },
+    {
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [service('a'), { apiVersion: 'v1', kind: 'List', items: [service('b')] }],
+    },
     { apiVersion: 'v1', kind: 'ServiceList', items: [bare] },
     { apiVersion: 'v1', kind: 'NodeList', items: [{ ...node('node1', 'z1', ['192.168.0.1']), kind: undefined }] },
     { apiVersion: 'v1', kind: 'PodList', items: null },
@@ -80,10 +85,10 @@ t.test('each unknown kind is told of once', async t => {
   const { services, problems } = await loadManifests([folder.path])
   t.same(names(services), ['default/a'])
   const read = 'is ignored: only Service, EndpointSlice, Endpoints, Pod and Node count here'
-  t.same(problems.map(problem => says(problem, folder.path)), [
-    `warning a.yaml:1: kind Deployment ${read}`,
-    `warning b.yaml:3: kind Service of serving.knative.dev/v1 ${read}`,
-  ])
+  t.same(
+    problems.map(problem => says(problem, folder.path)),
+    [`warning a.yaml:1: kind Deployment ${read}`, `warning b.yaml:3: kind Service of serving.knative.dev/v1 ${read}`],
+  )
 })
 
 t.test('an object that is defined twice counts as in the first file', async t => {
@@ -93,11 +98,14 @@ t.test('an object that is defined twice counts as in the first file', async t =>
   })
   const { services, problems } = await loadManifests([folder.path])
   t.equal(services.get('default/web')?.service.ports[0]?.port, 1)
-  t.same(problems.map(problem => says(problem, folder.path)), [
-    'error b.yaml:2: Service default/web is defined in a.yaml:1 already, which counts: remove one of them',
-  ])
+  t.same(
+    problems.map(problem => says(problem, folder.path)),
+    ['error b.yaml:3: Service default/web is defined in a.yaml:1 already, which counts: remove one of them'],
+  )
 })
 
 t.test('a path that does not exist is an error that names it', async t => {
-  await t.rejects(loadManifests(['/nowhere/manifests']), { message: /^\/nowhere\/manifests: .*: name a file or folder of manifests$/ })
+  await t.rejects(loadManifests(['/nowhere/manifests']), {
+    message: /^\/nowhere\/manifests: .*: name a file or folder of manifests$/,
+  })
 })

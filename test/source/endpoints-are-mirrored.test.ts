@@ -35,5 +35,8 @@ t.test('each subset becomes a slice a family', async t => {
 
 t.test('slices win over Endpoints', async t => {
   const { services } = await load(t, [service('web'), ENDPOINTS, slice('web-1', 'web', ['10.1.0.9'])])
-  t.same(services.get('default/web')?.slices.map(({ name }) => name), ['web-1'])
+  t.same(
+    services.get('default/web')?.slices.map(({ name }) => name),
+    ['web-1'],
+  )
 })

@@ -57,7 +57,9 @@ const CASES: Readonly<Record<string, readonly [string, readonly string[]]>> = {
   ],
   'a type that there is not': [
     web(PORT, '  type: LoadBalanced\n'),
-    ['all.yaml:16: Service default/web: spec.type: "LoadBalanced" is not one of ClusterIP, NodePort, LoadBalancer, ExternalName'],
+    [
+      'all.yaml:16: Service default/web: spec.type: "LoadBalanced" is not one of ClusterIP, NodePort, LoadBalancer, ExternalName',
+    ],
   ],
   'addresses that are none': [
     web(PORT, '  clusterIP: 10.96.0.300\n  externalIPs:\n  - 127.0.0.1\n  - 010.0.0.1\n'),
@@ -102,7 +104,9 @@ const CASES: Readonly<Record<string, readonly [string, readonly string[]]>> = {
   ],
   'a name in capitals': [
     web(PORT, '', '_A'),
-    ['all.yaml:12: Service default/web_A: metadata.name: "web_A" is not a name of at most 63 lower-case letters, digits and "-"'],
+    [
+      'all.yaml:12: Service default/web_A: metadata.name: "web_A" is not a name of at most 63 lower-case letters, digits and "-"',
+    ],
   ],
   'a targetPort in quotes': [
     web('  - port: 80\n    targetPort: "8080"\n'),
@@ -118,7 +122,9 @@ addressType: IPv6
 endpoints:
 - addresses: [10.0.0.1]
 `,
-    ['all.yaml:14: EndpointSlice default/web-1: endpoints[0].addresses[0]: "10.0.0.1" is not an IPv6 address, which addressType asks for'],
+    [
+      'all.yaml:14: EndpointSlice default/web-1: endpoints[0].addresses[0]: "10.0.0.1" is not an IPv6 address, which addressType asks for',
+    ],
   ],
   'a slice of nobody, with no addressType': [
     'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: web-1\n',
@@ -132,9 +138,14 @@ endpoints:
   ],
   'an old version of a kind': [
     'apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\nmetadata: {name: web-1}\n',
-    ['all.yaml:9: apiVersion: discovery.k8s.io/v1beta1 is not read for EndpointSlice: convert it to discovery.k8s.io/v1'],
+    [
+      'all.yaml:9: apiVersion: discovery.k8s.io/v1beta1 is not read for EndpointSlice: convert it to discovery.k8s.io/v1',
+    ],
   ],
-  'something else altogether': ['- just\n- a list\n', ['all.yaml:9: ["just","a list"] is not a Kubernetes object: give fields such as apiVersion, kind, metadata']],
+  'something else altogether': [
+    '- just\n- a list\n',
+    ['all.yaml:9: ["just","a list"] is not a Kubernetes object: give fields such as apiVersion, kind, metadata'],
+  ],
   'no kind': ['apiVersion: v1\nmetadata: {name: web}\n', ['all.yaml:9: kind is missing: name the kind of object']],
   'an item of a List': [
     'apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Node\n  metadata:\n    name: node1\n  status:\n    addresses:\n    - type: InternalIP\n      address: here\n',
@@ -142,11 +153,15 @@ endpoints:
   ],
   'no YAML': [
     'apiVersion: v1\nkind: Service\nmetadata:\n  name: "web\n',
-    ['all.yaml:13: not valid YAML: Missing closing "quote. Until it is mended, the file counts as it was when it was last valid'],
+    [
+      'all.yaml:13: not valid YAML: Missing closing "quote. Until it is mended, the file counts as it was when it was last valid',
+    ],
   ],
   'a key twice': [
     'apiVersion: v1\nkind: Service\nkind: Node\n',
-    ['all.yaml:11: not valid YAML: Map keys must be unique. Until it is mended, the file counts as it was when it was last valid'],
+    [
+      'all.yaml:11: not valid YAML: Map keys must be unique. Until it is mended, the file counts as it was when it was last valid',
+    ],
   ],
   'a pod that says nothing of itself': [
     'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n',
@@ -157,7 +172,10 @@ endpoints:
 for (const [name, [text, expected]] of Object.entries(CASES)) {
   t.test(name, async t => {
     const { services, problems } = await load(t, GOOD + text)
-    t.same(problems.map(problem => problem.replace(/^(error|warning) /, '')), expected)
+    t.same(
+      problems.map(problem => problem.replace(/^(error|warning) /, '')),
+      expected,
+    )
     t.same([...services.keys()], ['default/good'])
   })
 }

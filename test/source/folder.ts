@@ -30,7 +30,11 @@ export function makeFolder(t: Test, files: Readonly<Record<string, string | read
 }
 
 /** Reads objects, or one text, once. */
-export async function load(t: Test, content: string | readonly unknown[], options: Parameters<typeof loadManifests>[1] = {}) {
+export async function load(
+  t: Test,
+  content: string | readonly unknown[],
+  options: Parameters<typeof loadManifests>[1] = {},
+) {
   const { path } = makeFolder(t, { 'all.yaml': content })
   const loaded = await loadManifests([path], options)
   return { ...loaded, problems: loaded.problems.map(problem => says(problem, path)) }
@@ -85,11 +89,24 @@ export async function watchFolder(t: Test, path: string, options: Partial<Manife
   }
 }
 
-export function service(name: string, spec: Readonly<Record<string, unknown>> = {}, metadata: Readonly<Record<string, unknown>> = {}) {
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name, ...metadata }, spec: { ports: [{ port: 80 }], ...spec } }
+export function service(
+  name: string,
+  spec: Readonly<Record<string, unknown>> = {},
+  metadata: Readonly<Record<string, unknown>> = {},
+) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, ...metadata },
+    spec: { ports: [{ port: 80 }], ...spec },
+  }
 }
 
-export function pod(name: string, ip: string, more: Readonly<{ labels?: object; metadata?: object; spec?: object; status?: object }> = {}) {
+export function pod(
+  name: string,
+  ip: string,
+  more: Readonly<{ labels?: object; metadata?: object; spec?: object; status?: object }> = {},
+) {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -122,7 +139,9 @@ export function slice(name: string, of: string, addresses: readonly string[]) {
 /** "10.1.0.1:8080" for each ready endpoint and port, sorted. */
 export function answering(view: ServiceView | undefined): readonly string[] {
   const all = (view?.slices ?? []).flatMap(({ ports, endpoints }) =>
-    endpoints.filter(({ ready }) => ready).flatMap(({ addresses }) => ports.map(({ port }) => `${addresses[0]}:${port}`)),
+    endpoints
+      .filter(({ ready }) => ready)
+      .flatMap(({ addresses }) => ports.map(({ port }) => `${addresses[0]}:${port}`)),
   )
   return all.sort()
 }

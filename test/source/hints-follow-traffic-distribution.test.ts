@@ -15,10 +15,22 @@ for (const trafficDistribution of ['PreferClose', 'PreferSameZone', 'PreferSameN
   t.test(`trafficDistribution ${trafficDistribution}`, async t => {
     const { services } = await load(t, [service('web', { selector: { app: 'web' }, trafficDistribution }), ...OBJECTS])
     const endpoints = services.get('default/web')?.slices[0]?.endpoints ?? []
-    t.same(endpoints.map(({ zone }) => zone), ['z1', 'z2', 'z1', ''])
+    t.same(
+      endpoints.map(({ zone }) => zone),
+      ['z1', 'z2', 'z1', ''],
+    )
     const zones = trafficDistribution === undefined ? [undefined, undefined] : [['z1'], ['z2']]
-    t.same(endpoints.map(({ zoneHints }) => zoneHints), [...zones, undefined, undefined])
-    const nodes = trafficDistribution === 'PreferSameNode' ? [['node1'], ['node2'], undefined, ['unknown']] : Array(4).fill(undefined)
-    t.same(endpoints.map(({ nodeHints }) => nodeHints), nodes)
+    t.same(
+      endpoints.map(({ zoneHints }) => zoneHints),
+      [...zones, undefined, undefined],
+    )
+    const nodes =
+      trafficDistribution === 'PreferSameNode'
+        ? [['node1'], ['node2'], undefined, ['unknown']]
+        : Array(4).fill(undefined)
+    t.same(
+      endpoints.map(({ nodeHints }) => nodeHints),
+      nodes,
+    )
   })
 }

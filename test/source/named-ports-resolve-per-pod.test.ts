@@ -37,7 +37,11 @@ t.test('a pod that has one of two names is left out for the other alone', async 
   const got = await slices(
     t,
     service('web', { selector: { app: 'web' }, ports: both }),
-    pod('a', '10.1.0.1', ports({ name: 'http', containerPort: 8080 }, { name: 'dns', containerPort: 5353, protocol: 'UDP' })),
+    pod(
+      'a',
+      '10.1.0.1',
+      ports({ name: 'http', containerPort: 8080 }, { name: 'dns', containerPort: 5353, protocol: 'UDP' }),
+    ),
     pod('b', '10.1.0.2', ports({ name: 'http', containerPort: 8080 })),
   )
   t.same(got, [

@@ -22,19 +22,105 @@ const below = (n: number) => Math.floor(next() * n)
 const pick = <T>(list: readonly T[]) => list[below(list.length)] as T
 
 const SCALARS: readonly unknown[] = [
-  'web', '10.0.0.1', 'fd00::1', '::1', 'a b', 'x: y', 'x #y', '', ' ', '80', 80, -1, 0, 1.5, true, false, null, 'true', 'null', '~', '0x10', '010',
-  '1e3', '.5', '+5', '-', '- a', '?', 'k:', '"q"', "it's", '[a]', '{a}', 'a,b', '*a', '&a', '!t', '|', '>', '%d', '@x', '`', '#c', 'a\nb', '---',
-  'http', '2024-01-01T00:00:00Z', 'TCP', 'é', 'a\\b', '1_000', '0o7', '.inf', 'yes', '-5x', '1.2.3',
+  'web',
+  '10.0.0.1',
+  'fd00::1',
+  '::1',
+  'a b',
+  'x: y',
+  'x #y',
+  '',
+  ' ',
+  '80',
+  80,
+  -1,
+  0,
+  1.5,
+  true,
+  false,
+  null,
+  'true',
+  'null',
+  '~',
+  '0x10',
+  '010',
+  '1e3',
+  '.5',
+  '+5',
+  '-',
+  '- a',
+  '?',
+  'k:',
+  '"q"',
+  "it's",
+  '[a]',
+  '{a}',
+  'a,b',
+  '*a',
+  '&a',
+  '!t',
+  '|',
+  '>',
+  '%d',
+  '@x',
+  '`',
+  '#c',
+  'a\nb',
+  '---',
+  'http',
+  '2024-01-01T00:00:00Z',
+  'TCP',
+  'é',
+  'a\\b',
+  '1_000',
+  '0o7',
+  '.inf',
+  'yes',
+  '-5x',
+  '1.2.3',
 ]
 const EASY: readonly unknown[] = ['web', '10.0.0.1', 'fd00::1', 80, true, 'a b', '80', null]
 const KEYS = ['name', 'app.kubernetes.io/name', 'port', 'a', 'b', 'spec', 'k-1', '_z']
 const HARD_KEYS = ['1', 'x y', 'f:a', 'true', 'null', '', '__proto__', '<<']
-const BITS = [' ', '  ', '\n', ':', ': ', '-', '- ', '#', ' #', '"', "'", '[', ']', '{', '}', ',', '|', '>', '&a', '*a', '!', '?', '\t', '0', 'x', '~', '...', '\\', '%']
+const BITS = [
+  ' ',
+  '  ',
+  '\n',
+  ':',
+  ': ',
+  '-',
+  '- ',
+  '#',
+  ' #',
+  '"',
+  "'",
+  '[',
+  ']',
+  '{',
+  '}',
+  ',',
+  '|',
+  '>',
+  '&a',
+  '*a',
+  '!',
+  '?',
+  '\t',
+  '0',
+  'x',
+  '~',
+  '...',
+  '\\',
+  '%',
+]
 
 function value(depth: number): unknown {
   const kind = depth === 0 ? 0 : below(4)
   if (kind === 1) return Array.from({ length: below(4) }, () => value(depth - 1))
-  if (kind > 1) return Object.fromEntries(Array.from({ length: below(4) }, () => [pick(below(40) > 0 ? KEYS : HARD_KEYS), value(depth - 1)]))
+  if (kind > 1)
+    return Object.fromEntries(
+      Array.from({ length: below(4) }, () => [pick(below(40) > 0 ? KEYS : HARD_KEYS), value(depth - 1)]),
+    )
   return pick(below(8) > 0 ? EASY : SCALARS)
 }
 
@@ -75,11 +161,20 @@ t.test('whatever it answers, the yaml package answers too', async t => {
 })
 
 t.test('what kubectl prints and people write is plain', async t => {
-  const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', labels: { 'app.kubernetes.io/name': 'web' } } }
-  t.same(parsePlainYaml(stringify({ ...service, spec: { ports: [{ port: 80, targetPort: 'http' }], selector: { a: 'b' } } })), {
-    ...service,
-    spec: { ports: [{ port: 80, targetPort: 'http' }], selector: { a: 'b' } },
-  })
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', labels: { 'app.kubernetes.io/name': 'web' } },
+  }
+  t.same(
+    parsePlainYaml(
+      stringify({ ...service, spec: { ports: [{ port: 80, targetPort: 'http' }], selector: { a: 'b' } } }),
+    ),
+    {
+      ...service,
+      spec: { ports: [{ port: 80, targetPort: 'http' }], selector: { a: 'b' } },
+    },
+  )
   const written = `# a Service
 kind: Service   # of mine
 metadata: {name: web, labels: {app: web}}
@@ -106,7 +201,19 @@ spec:
 })
 
 t.test('what is not plain is left to the yaml package', async t => {
-  for (const source of ['a: &x 1', 'a: |\n  b', 'a:\tb', 'a: b\n  c', 'a: 1\na: 2', '? a', 'a: "b\\n"', 'a: [b,\n c]', '"a": b', 'a: 0x10', '!t a']) {
+  for (const source of [
+    'a: &x 1',
+    'a: |\n  b',
+    'a:\tb',
+    'a: b\n  c',
+    'a: 1\na: 2',
+    '? a',
+    'a: "b\\n"',
+    'a: [b,\n c]',
+    '"a": b',
+    'a: 0x10',
+    '!t a',
+  ]) {
     t.equal(parsePlainYaml(source), undefined, source)
   }
 })

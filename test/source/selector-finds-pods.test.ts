@@ -24,7 +24,10 @@ t.test('both families of a pod serve a dual-stack Service', async t => {
   const both = { podIPs: [{ ip: '10.1.0.1' }, { ip: 'FD00::0:1' }] }
   const { services } = await load(t, [service('web', spec), pod('a', '', { status: both }), pod('b', '10.1.0.2')])
   t.same(answering(services.get('default/web')), ['10.1.0.1:80', '10.1.0.2:80', 'fd00::1:80'])
-  t.same(services.get('default/web')?.slices.map(({ addressType }) => addressType), ['IPv4', 'IPv6'])
+  t.same(
+    services.get('default/web')?.slices.map(({ addressType }) => addressType),
+    ['IPv4', 'IPv6'],
+  )
 })
 
 t.test('a pod on the host network serves with the node address', async t => {

@@ -14,7 +14,7 @@ import { readObjects } from './read.ts'
 export interface Entry {
   readonly manifest: Manifest
   readonly file: string
-  /** Of the document that holds it. */
+  /** Where the document that holds it begins. */
   readonly line: number
 }
 
@@ -31,6 +31,8 @@ interface Document {
   readonly remarks: readonly Remark[]
   /** Of objects that nobody here reads, each with the line of its first. */
   readonly unknownKinds: ReadonlyMap<string, number>
+  /** How many blank lines and comments come first. */
+  readonly leading: number
   /** It does not parse: nobody knows what it holds. */
   readonly broken: boolean
 }
@@ -59,7 +61,7 @@ export function readManifestFile(file: string, bytes: Buffer, before?: ManifestF
     documents.set(digest, document)
     broken ||= document.broken
     const where = (line: number) => `${file}:${text.line + line - 1}`
-    for (const manifest of document.manifests) entries.push({ manifest, file, line: text.line })
+    for (const manifest of document.manifests) entries.push({ manifest, file, line: text.line + document.leading })
     for (const { id, severity, line, message } of document.remarks) {
       problems.push({ severity, where: where(line), message })
       if (id !== undefined && severity === 'error') wrong.add(id)
@@ -84,11 +86,12 @@ function readDocument({ bytes }: DocumentText): Document {
   const manifests: Manifest[] = []
   const remarks: Remark[] = []
   const unknownKinds = new Map<string, number>()
+  const leading = (/^(?:[ \t\r]*(?:#.*)?\n)*/.exec(text)?.[0].match(/\n/g) ?? []).length
   const parsed = parseText(text)
   if ('error' in parsed) {
     const { line, message } = parsed.error
     remarks.push({ severity: 'error', id: undefined, line, message: `not valid YAML: ${message}. ${NOT_YAML}` })
-    return { manifests, remarks, unknownKinds, broken: true }
+    return { manifests, remarks, unknownKinds, leading, broken: true }
   }
   readObjects(parsed.value, {
     onManifest: manifest => manifests.push(manifest),
@@ -99,7 +102,7 @@ function readDocument({ bytes }: DocumentText): Document {
       if (!unknownKinds.has(kind)) unknownKinds.set(kind, lineOf(text, path))
     },
   })
-  return { manifests, remarks, unknownKinds, broken: false }
+  return { manifests, remarks, unknownKinds, leading, broken: false }
 }
 
 const NOT_YAML = 'Until it is mended, the file counts as it was when it was last valid'

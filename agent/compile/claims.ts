@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Who owns a frontend that two Services claim. Kept up to date Service by Service: the cost of a change is the size of that
+ * Service and of those that it competes with.
+ */
+import type { ServiceKey } from '../objects.ts'
+import { hostPort } from './address.ts'
+import type { CompiledPort, CompiledService, Frontend } from './compiled.ts'
+
+export interface ClaimIndex {
+  /** Replaces a Service's claims (undefined: it is gone). Returns the other Services that won or lost a frontend. */
+  update(key: ServiceKey, service: CompiledService | undefined): readonly ServiceKey[]
+  /** Undefined when nobody claims it. */
+  owner(port: Pick<CompiledPort, 'protocol'>, frontend: Frontend): ServiceKey | undefined
+  /** One for each Service and frontend that it claims in vain; each names both Services. */
+  warnings(): readonly string[]
+}
+
+/** "10.96.0.10:80/TCP cluster" */
+type FrontendText = string
+
+interface Claim {
+  readonly key: ServiceKey
+  readonly created: number
+  readonly kind: Frontend['kind']
+}
+
+export function claimIndex(): ClaimIndex {
+  /** The owner is the first. */
+  const claims = new Map<FrontendText, readonly Claim[]>()
+  const byService = new Map<ServiceKey, ReadonlyMap<FrontendText, Claim>>()
+  const contested = new Set<FrontendText>()
+
+  function replace(text: FrontendText, key: ServiceKey, claim: Claim | undefined): void {
+    const others = claims.get(text)?.filter(other => other.key !== key) ?? []
+    const list = claim ? [...others, claim].sort(precedence) : others
+    if (list.length > 0) claims.set(text, list)
+    else claims.delete(text)
+    if (list.length > 1) contested.add(text)
+    else contested.delete(text)
+  }
+
+  return {
+    update(key, service) {
+      const before = byService.get(key)
+      const after = claimsOf(service)
+      const affected = new Set<ServiceKey>()
+      for (const text of new Set([...(before?.keys() ?? []), ...after.keys()])) {
+        const loser = claims.get(text)?.[0]?.key
+        replace(text, key, after.get(text))
+        const winner = claims.get(text)?.[0]?.key
+        if (winner === loser) continue
+        for (const other of [loser, winner]) if (other !== undefined && other !== key) affected.add(other)
+      }
+      if (after.size > 0) byService.set(key, after)
+      else byService.delete(key)
+      return [...affected]
+    },
+    owner: (port, frontend) => claims.get(frontendText(port, frontend))?.[0]?.key,
+    warnings: () => [...contested].sort().flatMap(text => lost(text, claims.get(text) ?? [])),
+  }
+}
+
+/** A clusterIP is never given away: an external IP must not catch another Service's traffic in the cluster (CVE-2020-8554). */
+function precedence(a: Claim, b: Claim): number {
+  return rank(a) - rank(b) || age(a) - age(b) || (a.key < b.key ? -1 : 1)
+}
+
+function rank({ kind }: Claim): number {
+  return kind === 'clusterIP' ? 0 : 1
+}
+
+/** Where it is not known when a Service was made, those win of which it is. */
+function age({ created }: Claim): number {
+  return created || Number.MAX_SAFE_INTEGER
+}
+
+function claimsOf(service: CompiledService | undefined): ReadonlyMap<FrontendText, Claim> {
+  const made = new Map<FrontendText, Claim>()
+  for (const port of service?.ports ?? []) {
+    for (const frontend of port.frontends) {
+      const { key, created } = service!
+      made.set(frontendText(port, frontend), { key, created, kind: frontend.kind })
+    }
+  }
+  return made
+}
+
+function frontendText({ protocol }: Pick<CompiledPort, 'protocol'>, { address, port, scope }: Frontend): FrontendText {
+  return `${hostPort(address, port)}/${protocol} ${scope}`
+}
+
+const FIELDS: Readonly<Record<Frontend['kind'], string>> = {
+  clusterIP: 'spec.clusterIPs',
+  externalIP: 'spec.externalIPs',
+  loadBalancer: 'status.loadBalancer.ingress',
+  nodePort: 'spec.ports[].nodePort',
+}
+
+function lost(text: FrontendText, [owner, ...losers]: readonly Claim[]): readonly string[] {
+  const [frontend, scope] = text.split(' ')
+  return losers.map(
+    ({ key, kind }) =>
+      `Service ${key}: ${FIELDS[kind]}: ${frontend} (${scope}) is served by Service ${owner!.key} already, ` +
+      `which is older or has it as clusterIP: change one of the two`,
+  )
+}

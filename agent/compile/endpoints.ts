@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The endpoints of a Service, out of its slices. */
+import type { Endpoint, EndpointSlice, Protocol, ServiceView, SlicePort } from '../objects.ts'
+import { type Address, compareAddresses, type Family, isUnspecified, parseAddress } from './address.ts'
+import type { Warn } from './warnings.ts'
+
+/** A slice's endpoints that can be used, with their addresses read. */
+export interface ReadSlice {
+  readonly family: Family
+  readonly ports: readonly SlicePort[]
+  readonly endpoints: readonly { readonly address: Address; readonly endpoint: Endpoint }[]
+}
+
+/** One address and port that may serve a Service port. */
+export interface Candidate {
+  readonly address: Address
+  readonly port: number
+  readonly endpoint: Endpoint
+  /** On this node. */
+  readonly local: boolean
+}
+
+/** In the order of names, so that the order in which slices were learned decides nothing. */
+export function readSlices({ slices }: ServiceView, families: readonly Family[], warn: Warn): readonly ReadSlice[] {
+  const read: ReadSlice[] = []
+  const ordered = slices.length > 1 ? slices.toSorted((a, b) => (a.name < b.name ? -1 : 1)) : slices
+  for (const slice of ordered) {
+    const family = families.find(family => family === slice.addressType)
+    if (family) read.push({ family, ports: slice.ports, endpoints: readEndpoints(slice, family, warn) })
+  }
+  return read
+}
+
+/** An endpoint's first address is the one that counts, as in kube-proxy: consumers may not use the others. */
+function readEndpoints(slice: EndpointSlice, family: Family, warn: Warn): ReadSlice['endpoints'] {
+  const read: { address: Address; endpoint: Endpoint }[] = []
+  for (const [i, endpoint] of slice.endpoints.entries()) {
+    const text = endpoint.addresses[0]
+    const address = text === undefined ? undefined : parseAddress(text)
+    if (address?.family === family && !isUnspecified(address)) read.push({ address, endpoint })
+    else {
+      const field = `EndpointSlice ${slice.name}, endpoints[${i}].addresses[0]`
+      warn(field, `${show(text)} is not an ${family} address that can be reached: the endpoint is left out`)
+    }
+  }
+  return read
+}
+
+function show(text: string | undefined): string {
+  return text === undefined ? 'nothing' : `"${text}"`
+}
+
+export interface PortOfSlices {
+  readonly name: string
+  readonly protocol: Protocol
+  readonly family: Family
+}
+
+/**
+ * The candidates of a Service port in one family, sorted by address and port, each once. A slice's port belongs to the Service
+ * port of its name and protocol; its number may be another in each slice, which is how named target ports are resolved.
+ */
+export function candidatesOf(slices: readonly ReadSlice[], port: PortOfSlices, nodeName: string): readonly Candidate[] {
+  const all: Candidate[] = []
+  for (const slice of slices) {
+    if (slice.family !== port.family) continue
+    for (const { name, protocol, port: number } of slice.ports) {
+      if (name !== port.name || protocol !== port.protocol || !number) continue
+      for (const { address, endpoint } of slice.endpoints) {
+        const local = nodeName !== '' && endpoint.nodeName === nodeName
+        all.push({ address, port: number, endpoint, local })
+      }
+    }
+  }
+  all.sort((a, b) => compareCandidates(a, b) || preference(b) - preference(a))
+  return all.filter((one, i) => i === 0 || compareCandidates(one, all[i - 1]!) !== 0)
+}
+
+function compareCandidates(a: Candidate, b: Candidate): number {
+  return compareAddresses(a.address, b.address) || a.port - b.port
+}
+
+/**
+ * Which of two copies of an endpoint counts while it moves between slices: as in kube-proxy the local one; after that, where
+ * kube-proxy takes either, the one that serves more.
+ */
+function preference({ local, endpoint }: Candidate): number {
+  return (local ? 4 : 0) + (endpoint.ready ? 2 : 0) + (isDraining(endpoint) ? 1 : 0)
+}
+
+/** Still serves what is there while it ends: the fall-back where nothing is ready. */
+export function isDraining({ serving, terminating }: Endpoint): boolean {
+  return serving && terminating
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A Service with its slices, compiled for one node. Each family decides by itself, as kube-proxy's two proxiers do. */
+import type { Service, ServicePort, ServiceView } from '../objects.ts'
+import { backendsOf } from './backends.ts'
+import type { CompiledPort, CompiledService, ServicePortName } from './compiled.ts'
+import type { CompileContext } from './context.ts'
+import { eligible } from './eligible.ts'
+import { candidatesOf, type ReadSlice, readSlices } from './endpoints.ts'
+import { frontendsOf } from './frontends.ts'
+import { usablePorts } from './ports.ts'
+import { type Vips, vipsOf } from './vips.ts'
+import { type Warn, warningsOf } from './warnings.ts'
+
+const PROXY_NAME_LABEL = 'service.kubernetes.io/service-proxy-name'
+const HEADLESS_LABEL = 'service.kubernetes.io/headless'
+
+/** Pure. What can't be used is left out with a warning; a Service that is not ours has no ports. */
+export function compileService(view: ServiceView, context: CompileContext): CompiledService {
+  const { service } = view
+  const key = `${service.namespace}/${service.name}`
+  const { warn, all: warnings } = warningsOf(key)
+  const ports = isServed(service, context.serviceProxyName) ? compilePorts(view, context, warn) : []
+  return { key, created: service.created, ports, warnings }
+}
+
+function isServed({ type, labels, clusterIPs }: Service, serviceProxyName: string): boolean {
+  if (type === 'ExternalName' || clusterIPs.length === 0 || clusterIPs.includes('None')) return false
+  if (labels[HEADLESS_LABEL] !== undefined) return false
+  const proxy = labels[PROXY_NAME_LABEL]
+  return proxy === undefined || (serviceProxyName !== '' && proxy === serviceProxyName)
+}
+
+function compilePorts(view: ServiceView, context: CompileContext, warn: Warn): readonly CompiledPort[] {
+  const vips = vipsOf(view.service, context, warn)
+  const families = vips.map(({ family }) => family)
+  const slices = readSlices(view, families, warn)
+  return usablePorts(view.service, warn).map(port => compilePort(view.service, port, vips, slices, context))
+}
+
+function compilePort(
+  service: Service,
+  port: ServicePort,
+  vips: readonly Vips[],
+  slices: readonly ReadSlice[],
+  context: CompileContext,
+): CompiledPort {
+  const { nodeName, node } = context
+  const place = { nodeName, zone: node?.zone ?? '' }
+  const halves = vips.map(vip => {
+    const candidates = candidatesOf(slices, { ...port, family: vip.family }, nodeName)
+    const serving = eligible(candidates, place)
+    const frontends = frontendsOf(service, port, vip, serving.anywhere)
+    return { frontends, backends: backendsOf(candidates, serving, frontends), family: vip.family }
+  })
+  return {
+    name: portName(service, port),
+    port: port.name,
+    protocol: port.protocol,
+    affinitySeconds: service.affinitySeconds,
+    // Bytes of IPv4 in 16 come before those of the IPv6 addresses that are given out (RFC 4291 section 2.4).
+    backends: halves.flatMap(({ backends }) => backends),
+    frontends: halves.flatMap(({ frontends }) => frontends),
+  }
+}
+
+function portName({ namespace, name }: Service, port: ServicePort): ServicePortName {
+  return `${namespace}/${name}${port.name === '' ? '' : `:${port.name}`}/${port.protocol}`
+}
