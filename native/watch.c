@@ -29,6 +29,7 @@ struct watch {
 };
 
 struct watcher {
+	napi_env env;
 	napi_threadsafe_function deliver;
 	pthread_t thread;
 	int epoll;
@@ -130,13 +131,8 @@ static void watcher_end(void *data)
 	eventfd_write(watcher->stop, 1);
 	pthread_join(watcher->thread, NULL);
 	napi_release_threadsafe_function(watcher->deliver, napi_tsfn_abort);
-	while (watcher->first) {
-		struct watch *watch = watcher->first;
-
-		watcher->first = watch->next;
-		close(watch->fd);
-		free(watch); /* references end with the environment */
-	}
+	while (watcher->first)
+		watch_remove(watcher->env, &watcher->first);
 	watcher_free(watcher);
 }
 
@@ -194,6 +190,7 @@ static int watcher_get(napi_env env, struct watcher **result)
 	watcher = calloc(1, sizeof(*watcher));
 	if (!watcher)
 		return -ENOMEM;
+	watcher->env = env;
 	watcher->epoll = watcher->stop = -1;
 	error = watcher_create(env, watcher);
 	if (error) {

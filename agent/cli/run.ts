@@ -42,11 +42,8 @@ async function run(options: RunOptions): Promise<void> {
   if (options.manifests === undefined) throw new UserError('give --manifests FOLDER', 2)
   const config = configOf(options)
   const log = pino({ level: options.logLevel, base: { node: config.nodeName } })
-  const ended = new Promise<void>((resolve, reject) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
-    failed = reject
-  })
-  let failed: (error: Error) => void
+  const ended = Promise.withResolvers<void>()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve())
   const source = manifestsSource({
     paths: [options.manifests],
     serviceCIDRs: config.serviceCIDRs,
@@ -62,9 +59,9 @@ async function run(options: RunOptions): Promise<void> {
       log.info('ready')
       if (options.readyFile) writeFileSync(options.readyFile, `${process.pid}\n`)
     },
-    onFatal: error => failed(error),
+    onFatal: ended.reject,
   }).catch(explain)
-  await ended.finally(() => agent.stop())
+  await ended.promise.finally(() => agent.stop())
 }
 
 function configOf({ config }: RunOptions): Config {

@@ -61,9 +61,13 @@ export function claimIndex(): ClaimIndex {
   }
 }
 
-/** A clusterIP is never given away: an external IP must not catch another Service's traffic in the cluster (CVE-2020-8554). */
+/**
+ * The older one keeps it, where kube-proxy lets whichever it wrote last have it; of two of the same age the one with the greater
+ * key, only so that all nodes decide alike. But a clusterIP is never given away: an external IP must not catch another Service's
+ * traffic in the cluster (CVE-2020-8554).
+ */
 function precedence(a: Claim, b: Claim): number {
-  return rank(a) - rank(b) || age(a) - age(b) || (a.key < b.key ? -1 : 1)
+  return rank(a) - rank(b) || age(a) - age(b) || (a.key > b.key ? -1 : 1)
 }
 
 function rank({ kind }: Claim): number {
@@ -100,8 +104,13 @@ const FIELDS: Readonly<Record<Frontend['kind'], string>> = {
 function lost(text: FrontendText, [owner, ...losers]: readonly Claim[]): readonly string[] {
   const [frontend, scope] = text.split(' ')
   return losers.map(
-    ({ key, kind }) =>
-      `Service ${key}: ${FIELDS[kind]}: ${frontend} (${scope}) is served by Service ${owner!.key} already, ` +
-      `which is older or has it as clusterIP: change one of the two`,
+    loser =>
+      `Service ${loser.key}: ${FIELDS[loser.kind]}: ${frontend} (${scope}) belongs to Service ${owner!.key}, ` +
+      `${reason(owner!, loser)}: change one of the two`,
   )
+}
+
+function reason(owner: Claim, loser: Claim): string {
+  if (rank(owner) < rank(loser)) return 'which has it as clusterIP'
+  return age(owner) < age(loser) ? 'which is older' : 'which has the greater name, and both are of the same age'
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A Service with its slices, compiled for one node. Each family decides by itself, as kube-proxy's two proxiers do. */
 import type { Service, ServicePort, ServiceView } from '../objects.ts'
+import type { Family } from './address.ts'
 import { backendsOf } from './backends.ts'
 import type { CompiledPort, CompiledService, ServicePortName } from './compiled.ts'
 import type { CompileContext } from './context.ts'
@@ -25,15 +26,22 @@ export function compileService(view: ServiceView, context: CompileContext): Comp
 
 function isServed({ type, labels, clusterIPs }: Service, serviceProxyName: string): boolean {
   if (type === 'ExternalName' || clusterIPs.length === 0 || clusterIPs.includes('None')) return false
-  if (labels[HEADLESS_LABEL] !== undefined) return false
   const proxy = labels[PROXY_NAME_LABEL]
   return proxy === undefined || (serviceProxyName !== '' && proxy === serviceProxyName)
+}
+
+/**
+ * The headless label asks that nobody serves the Service. Its frontends stay and refuse, so that clients learn it at once: as in
+ * kube-proxy from 1.35 on, which takes the label to be about slices (kubernetes#134623).
+ */
+function slicesOf(view: ServiceView, families: readonly Family[], warn: Warn): readonly ReadSlice[] {
+  return view.service.labels[HEADLESS_LABEL] === undefined ? readSlices(view, families, warn) : []
 }
 
 function compilePorts(view: ServiceView, context: CompileContext, warn: Warn): readonly CompiledPort[] {
   const vips = vipsOf(view.service, context, warn)
   const families = vips.map(({ family }) => family)
-  const slices = readSlices(view, families, warn)
+  const slices = slicesOf(view, families, warn)
   return usablePorts(view.service, warn).map(port => compilePort(view.service, port, vips, slices, context))
 }
 

@@ -3,6 +3,7 @@
  * Random and damaged packets: none is mangled, every translated one has its checksums as right as before, and the kernel has nothing
  * to complain about. FUZZ_PACKETS sets how many, FUZZ_SEED which.
  */
+import { constants as osConstants } from 'node:os'
 import t from 'tap'
 import { mappedBytes } from '../packet/address.ts'
 import { describeFully } from '../packet/describe.ts'
@@ -10,7 +11,15 @@ import { type Population, randomFrame } from '../packet/generate.ts'
 import { mutate } from '../packet/mutate.ts'
 import { PROTO } from '../packet/protocol.ts'
 import { type Random, xorshift } from '../packet/random.ts'
-import { type Dataplane, loadDataplane, type Program, type RunOptions, shortestRun } from './harness.ts'
+import {
+  type Dataplane,
+  loadDataplane,
+  type Outcome,
+  type Program,
+  RunError,
+  type RunOptions,
+  shortestRun,
+} from './harness.ts'
 import { judge, type Known, TREATMENTS, type Treatment } from './judge.ts'
 import { troubles, watchKernelLog } from './kernel-log.ts'
 import { addService } from './services.ts'
@@ -61,9 +70,20 @@ function nextFrame(random: Random): Buffer {
 }
 
 function nextOptions(random: Random, frame: Buffer): RunOptions {
-  if (!random.once(8)) return {}
+  if (random.once(2)) return { checksumComplete: true }
+  if (!random.once(4)) return {}
   const gsoSegs = 2 + random.below(3)
   return { gsoSegs, gsoSize: Math.ceil(frame.length / gsoSegs) }
+}
+
+/** Once more without a device's sum when the first run broke it, which leaves no outcome. */
+function runBoth(plane: Dataplane, program: Program, frame: Buffer, options: RunOptions) {
+  try {
+    return { outcome: plane.run(program, frame, options), brokeSum: false }
+  } catch (error) {
+    if (!(error instanceof RunError) || error.errno !== osConstants.errno.EBADMSG) throw error
+    return { outcome: plane.run(program, frame), brokeSum: true }
+  }
 }
 
 /** Frames that BPF_PROG_TEST_RUN takes: nothing below an IP header. */
@@ -84,17 +104,20 @@ t.test(`${PACKETS} packets with seed ${SEED}`, { timeout: 1_800_000 }, async t =
     if (!canRun(frame)) continue
     n++
     const program: Program = random.once(3) ? 'tc_pod_egress' : 'tc_pod_ingress'
-    const outcome = plane.run(program, frame, nextOptions(random, frame))
+    const options = nextOptions(random, frame)
+    let outcome: Outcome | undefined
     try {
+      const run = runBoth(plane, program, frame, options)
+      outcome = run.outcome
       const treatment = judge(program, frame, outcome, KNOWN)
+      // To answer, packets are cut: then the kernel does not use the device's sum any more, but compares it all the same.
+      if (run.brokeSum && treatment !== 'refused') throw new Error("the device's sum is wrong (CHECKSUM_COMPLETE)")
       counts.set(treatment, counts.get(treatment)! + 1)
     } catch (error) {
       failures++
-      t.fail(`packet ${n}, ${program}: ${error instanceof Error ? error.message : error}`, {
-        sent: describeFully(frame),
-        verdict: outcome.verdict,
-        got: describeFully(outcome.frame),
-      })
+      const fault = error instanceof Error ? error.message : String(error)
+      const got = outcome ? { verdict: outcome.verdict, got: describeFully(outcome.frame) } : {}
+      t.fail(`packet ${n}, ${program}: ${fault}`, { options, sent: describeFully(frame), ...got })
     }
   }
   const seconds = (performance.now() - begun) / 1000

@@ -38,6 +38,16 @@ export interface Outcome {
   readonly skb: Required<SkbFields>
 }
 
+/** The kernel did not take the frame, or found the device's sum wrong (EBADMSG). */
+export class RunError extends Error {
+  readonly errno: number
+
+  constructor(program: Program, frame: Buffer, errno: number) {
+    super(`can't run ${program} on ${frame.toString('hex')}: errno ${errno}`)
+    this.errno = errno
+  }
+}
+
 export type Dataplane = ReturnType<typeof loadDataplane>
 
 export interface LoadOptions {
@@ -67,7 +77,7 @@ export function loadDataplane(options: LoadOptions = {}) {
       const ctx = Object.keys(skb).length > 0 ? { ctx: encodeSkb(skb) } : {}
       const flags = checksumComplete ? CHECKSUM_COMPLETE : 0
       const result = bridge.testRun(programs[program], { data: frame, dataOut: out, ctxOut, flags, ...ctx })
-      must(result.errno, `can't run ${program} on ${frame.toString('hex')}`)
+      if (result.errno < 0) throw new RunError(program, frame, -result.errno)
       return outcome(result, out, ctxOut)
     },
     /** Packets that were dropped or refused for a reason. */

@@ -47,11 +47,16 @@ t.test("a program's lab ends with the program", async t => {
     t.same((await once(child, 'close'))[0], code, then)
     t.same(leftovers(name), [])
   }
-  const child = program('setInterval(() => {}, 1000)')
-  const closed = once(child, 'close')
-  await once(child.stdout, 'data')
-  t.not(leftovers(name).length, 0)
-  child.kill('SIGTERM')
-  t.same((await closed)[0], 143)
-  t.same(leftovers(name), [])
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGALRM', 142],
+  ] as const) {
+    const child = program('setInterval(() => {}, 1000)')
+    const closed = once(child, 'close')
+    await once(child.stdout, 'data')
+    t.not(leftovers(name).length, 0)
+    child.kill(signal)
+    t.same((await closed)[0], code, signal)
+    t.same(leftovers(name), [])
+  }
 })
