@@ -85,6 +85,13 @@ EK_ALWAYS_INLINE void ek_flow_next(const struct ek_packet *p, const struct ek_fl
 		*state = EK_FLOW_ESTABLISHED;
 }
 
+/* True when `there` is an earlier entry of the very flow that `reply` is for. */
+EK_ALWAYS_INLINE bool ek_flow_same(const struct ek_flow *there, const struct ek_flow *reply)
+{
+	return ek_addr_equal(&there->saddr, &reply->saddr) && there->sport == reply->sport &&
+	       ek_addr_equal(&there->daddr, &reply->daddr) && there->dport == reply->dport;
+}
+
 /*
  * Notes a packet on its flow and, when the state changes or a second has passed,
  * on the other direction's entry, which is made again if memory pressure took it.
@@ -103,14 +110,17 @@ EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *f
 	flow->seen = now;
 	ek_flow_partner_key(&p->tuple, flow, &key);
 	partner = bpf_map_lookup_elem(&ek_flows, &key);
-	if (partner) {
-		partner->state = state;
-		partner->flags = flags ^ EK_FLOW_REPLY;
-		return;
-	}
 	if (!again)
 		return;
 	ek_flow_partner_value(&p->tuple, flow, again);
+	if (partner) {
+		/* Under memory pressure the key may have gone to another flow. */
+		if (ek_flow_same(partner, again)) {
+			partner->state = state;
+			partner->flags = flags ^ EK_FLOW_REPLY;
+		}
+		return;
+	}
 	bpf_map_update_elem(&ek_flows, &key, again, BPF_NOEXIST);
 }
 
@@ -123,13 +133,6 @@ EK_ALWAYS_INLINE __u8 ek_flow_first_state(const struct ek_packet *p)
 	/* Picked up in the middle: the flow was here before us, or memory pressure took its entry.
 	 */
 	return ek_is_opening_syn(p) ? EK_FLOW_OPENING : EK_FLOW_ESTABLISHED;
-}
-
-/* True when `there` is an earlier entry of the very flow that `reply` is for. */
-EK_ALWAYS_INLINE bool ek_flow_same(const struct ek_flow *there, const struct ek_flow *reply)
-{
-	return ek_addr_equal(&there->saddr, &reply->saddr) && there->sport == reply->sport &&
-	       ek_addr_equal(&there->daddr, &reply->daddr) && there->dport == reply->dport;
 }
 
 /*

@@ -65,7 +65,7 @@ EK_ALWAYS_INLINE int ek_rewrite_transport(struct __sk_buff *skb, struct ek_packe
 {
 	__u32 offset = ek_csum_offset(p->tuple.proto);
 	__u64 flags = p->tuple.proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
-	__be16 *ports = ek_at(skb, p->l4, 4);
+	__be16 *ports = ek_at(skb, p->l4, sizeof(struct udphdr));
 	__u32 port_difference;
 
 	if (!ports)
@@ -75,6 +75,12 @@ EK_ALWAYS_INLINE int ek_rewrite_transport(struct __sk_buff *skb, struct ek_packe
 	ports[0] = to->sport;
 	ports[1] = to->dport;
 	if (!offset) {
+		ek_csum_tell_device(skb, p, addr_difference);
+		return 0;
+	}
+	if (p->tuple.proto == IPPROTO_UDP && !ports[3]) {
+		/* Sent without a checksum: no field makes up for anything. */
+		bpf_csum_update(skb, port_difference);
 		ek_csum_tell_device(skb, p, addr_difference);
 		return 0;
 	}

@@ -29,7 +29,8 @@ struct ek_fragment_header {
 	__be32 id;
 };
 
-/* RFC 8200 4.3-4.6, RFC 6275, RFC 7401, RFC 5533: all begin alike. */
+/* RFC 8200 4.3-4.6. Mobility and HIP headers have a checksum over the addresses: they are not
+ * walked. */
 struct ek_extension {
 	__u8 next;
 	__u8 length; /* in 8 bytes, not counting the first 8 */
@@ -49,6 +50,7 @@ struct ek_icmp_header {
 enum ek_icmp_type {
 	EK_ICMP_UNREACHABLE = 3, /* code 3: port */
 	EK_ICMP_SOURCE_QUENCH = 4,
+	EK_ICMP_REDIRECT = 5,
 	EK_ICMP_TIME_EXCEEDED = 11,
 	EK_ICMP_PARAMETER_PROBLEM = 12,
 	EK_ICMP6_UNREACHABLE = 1,     /* code 4: port */
@@ -138,8 +140,7 @@ EK_ALWAYS_INLINE int ek_parse_ipv6(struct __sk_buff *skb, __u32 l3, struct ek_ip
 			if (ip->fragment == EK_LATER_FRAGMENT)
 				break;
 		} else if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
-			   next == IPPROTO_DSTOPTS || next == IPPROTO_MH || next == 139 /* HIP */ ||
-			   next == 140 /* Shim6 */) {
+			   next == IPPROTO_DSTOPTS) {
 			struct ek_extension *extension = ek_at(skb, at, sizeof(*extension));
 
 			if (!extension)

@@ -59,6 +59,17 @@ static __noinline __u32 ek_csum_packet(struct __sk_buff *skb, __u32 offset, __u3
 	return ek_csum_fold64(sum);
 }
 
+/* What was written over zeros: a device's own sum does not know it. */
+EK_ALWAYS_INLINE void ek_csum_tell_device_words(struct __sk_buff *skb, const __be32 *words,
+						int count)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < count; i++)
+		sum += words[i];
+	bpf_csum_update(skb, ek_csum_fold64(sum));
+}
+
 EK_ALWAYS_INLINE int ek_refuse_ipv4(struct __sk_buff *skb, struct ek_packet *p, __u32 quote)
 {
 	const __u32 l3 = sizeof(struct ethhdr);
@@ -91,6 +102,7 @@ EK_ALWAYS_INLINE int ek_refuse_ipv4(struct __sk_buff *skb, struct ek_packet *p, 
 	answer->icmp.code = EK_ICMP_CODE_PORT;
 	sum = (__u64)quoted + *(__be32 *)&answer->icmp;
 	answer->icmp.checksum = ~ek_csum_fold(ek_csum_fold64(sum));
+	ek_csum_tell_device_words(skb, (__be32 *)answer, sizeof(*answer) / 4);
 	return 0;
 }
 
@@ -125,20 +137,35 @@ EK_ALWAYS_INLINE int ek_refuse_ipv6(struct __sk_buff *skb, struct ek_packet *p, 
 	sum += bpf_htonl(sizeof(answer->icmp) + quote);
 	sum += bpf_htonl(IPPROTO_ICMPV6);
 	answer->icmp.checksum = ~ek_csum_fold(ek_csum_fold64(sum));
+	ek_csum_tell_device_words(skb, (__be32 *)answer, sizeof(*answer) / 4);
 	return 0;
+}
+
+/* Later fragments and ICMP errors are never answered, nor redirects (RFC 1122 3.2.2, RFC 4443 2.4
+ * e). */
+EK_ALWAYS_INLINE bool ek_may_be_answered(struct __sk_buff *skb, const struct ek_packet *p)
+{
+	__u8 *type;
+
+	if (p->fragment == EK_LATER_FRAGMENT || p->kind == EK_KIND_ICMP_ERROR)
+		return false;
+	if (p->tuple.proto != (p->family == EK_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return true;
+	type = ek_at(skb, p->l4, 1);
+	return type && !ek_icmp_is_error(p->tuple.proto, *type) &&
+	       !(p->family == EK_IPV4 && *type == EK_ICMP_REDIRECT);
 }
 
 /*
  * Zero, and the packet is the answer, ready to be redirected; or -1, and the
- * packet is fit for nothing but to be dropped. Later fragments and ICMP errors
- * are never answered (RFC 1122 3.2.2).
+ * packet is fit for nothing but to be dropped.
  */
 static __noinline int ek_refuse(struct __sk_buff *skb, struct ek_packet *p)
 {
 	__u32 quote =
 		p->l4 - p->l3 + (p->tuple.proto == IPPROTO_TCP ? EK_QUOTE_TCP : EK_QUOTE_OTHER);
 
-	if (p->fragment == EK_LATER_FRAGMENT || p->kind == EK_KIND_ICMP_ERROR)
+	if (!ek_may_be_answered(skb, p))
 		return -1;
 	/* Tagged in band: the room would be made at the wrong place. */
 	if (p->l3 != sizeof(struct ethhdr) || quote > EK_QUOTE_WORDS * 4 || p->l3 + quote > p->end)
