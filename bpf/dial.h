@@ -44,11 +44,6 @@ EK_ALWAYS_INLINE int ek_deny(int error)
 	return EK_DENY;
 }
 
-EK_ALWAYS_INLINE bool ek_addr_is_ipv4(const struct ek_addr *addr)
-{
-	return !addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(0xffff);
-}
-
 EK_ALWAYS_INLINE bool ek_addr_is_loopback(const struct ek_addr *addr)
 {
 	if (ek_addr_is_ipv4(addr))

@@ -24,8 +24,12 @@ EK_ALWAYS_INLINE struct ek_frontend *ek_lookup_frontend(const struct ek_tuple *t
 		.proto = tuple->proto,
 		.scope = scope,
 	};
-	struct ek_frontend *frontend = bpf_map_lookup_elem(&ek_frontends, &key);
+	struct ek_frontend *frontend;
 
+	/* The keys of nodePorts are no address to dial. */
+	if (ek_addr_is_any(&tuple->daddr))
+		return NULL;
+	frontend = bpf_map_lookup_elem(&ek_frontends, &key);
 	if (frontend)
 		return frontend;
 	if (!bpf_map_lookup_elem(&ek_node_addrs, &tuple->daddr))

@@ -63,6 +63,18 @@ EK_ALWAYS_INLINE void ek_addr_set_ipv4(struct ek_addr *addr, __be32 ipv4)
 	addr->w[3] = ipv4;
 }
 
+EK_ALWAYS_INLINE bool ek_addr_is_ipv4(const struct ek_addr *addr)
+{
+	return !addr->w[0] && !addr->w[1] && addr->w[2] == bpf_htonl(0xffff);
+}
+
+/* 0.0.0.0 or ::. */
+EK_ALWAYS_INLINE bool ek_addr_is_any(const struct ek_addr *addr)
+{
+	return !addr->w[3] && !addr->w[0] && !addr->w[1] &&
+	       (!addr->w[2] || addr->w[2] == bpf_htonl(0xffff));
+}
+
 /*
  * A pointer to `length` bytes at `offset`, or NULL when they are not all in the
  * linear part. The offset is bounded so that the verifier can follow it: no

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Turns the bridge's negative error numbers into errors that say what was tried, and on what. */
+import { constants } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 
-/** Linux's own numbers that libuv, and so Node, has no name for (include/linux/errno.h). */
-const UNNAMED: ReadonlyMap<number, readonly [string, string]> = new Map([
-  [524, ['ENOTSUPP', 'operation is not supported by this kernel']],
-  [61, ['ENODATA', 'no data available']],
-  [84, ['EILSEQ', 'illegal byte sequence']],
-])
+/** Of the kernel's own include/linux/errno.h: bpf(2) lets it out, though the C library has no name for it. */
+export const ENOTSUPP = 524
 
 export interface KernelErrorFields {
   /** What was tried, as in "attach tcx". */
@@ -42,8 +39,12 @@ export class KernelError extends Error {
   }
 }
 
-function errorText(errno: number): readonly [string, string] {
-  return getSystemErrorMap().get(-errno) ?? UNNAMED.get(errno) ?? [`E${errno}`, 'unknown error']
+function errorText(errno: number): readonly [code: string, text: string] {
+  if (errno === ENOTSUPP) return ['ENOTSUPP', 'operation is not supported']
+  const known = getSystemErrorMap().get(-errno)
+  if (known) return known
+  const named = Object.entries(constants.errno).find(([, number]) => number === errno)
+  return [named?.[0] ?? `errno ${errno}`, 'the kernel refused']
 }
 
 /** The result itself, unless it is -errno: then throws KernelError. */

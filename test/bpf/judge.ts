@@ -200,8 +200,9 @@ function expectAnswer(before: Packet, out: Buffer, after: Packet): void {
   if (faults.length > 0) throw new Error(`the answer is wrong: ${faults.join(', ')}`)
 }
 
-/** ICMP errors and later fragments. A fragment header behind an authentication header is not looked for. */
+/** ICMP errors and later fragments. What is behind an authentication header is not looked at. */
 function isUnanswerable({ ip, transport }: Packet): boolean {
-  if (transport && 'isError' in transport && transport.isError) return true
-  return (ip?.fragment?.offset ?? 0) > 0 && ip!.extensions.every(({ proto }) => proto !== PROTO.AH)
+  if (!ip || ip.extensions.some(({ proto }) => proto === PROTO.AH)) return false
+  const isError = transport !== undefined && 'isError' in transport && transport.isError
+  return isError || (ip.fragment?.offset ?? 0) > 0
 }

@@ -31,5 +31,7 @@ for (const test of CASES) {
     }
     const elsewhere = frameBetween(test, test.client, { ...test.stranger, port: 30_080 })
     passesAs(t, dataplane.run('tc_pod_ingress', elsewhere), elsewhere, 'the same port elsewhere')
+    const nowhere = frameBetween(test, test.client, { address: any, port: 30_080 })
+    passesAs(t, dataplane.run('tc_pod_ingress', nowhere), nowhere, 'the same port of the zero address')
   })
 }

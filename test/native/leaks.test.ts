@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 
+// Sanitized processes are slow, and the machine may be busy.
+t.setTimeout(300_000)
+
 const native = resolve(import.meta.dirname, '../../native')
 execFileSync('make', ['-s', '-C', native, 'SANITIZE=1'], { stdio: ['ignore', 'ignore', 'inherit'] })
 const library = execFileSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim()

@@ -6,7 +6,7 @@ import type { Problem } from '../source.ts'
 import { familyOf } from './address.ts'
 import type { Allocation } from './allocate.ts'
 import type { Allocator } from './allocations.ts'
-import { withSlots } from './claims.ts'
+import { claimsOf, withSlots } from './claims.ts'
 import { slicesFromPods } from './endpoints.ts'
 import { type ManifestFile, readManifestFile } from './file.ts'
 import { createInventory } from './inventory.ts'
@@ -39,7 +39,8 @@ export function createAssembly(ranges: Ranges, allocator: Allocator): Assembly {
   const files = new Map<string, ManifestFile>()
   const views = new Map<ServiceKey, ServiceView>()
   let pending = new Set<ServiceKey>()
-  let claims = true
+  let changedObjects: Set<ServiceKey> | 'all' = 'all'
+  let settled: ReadonlyMap<ServiceKey, ServiceManifest> = new Map()
   let allocation: Allocation = { grants: new Map(), slots: new Map(), refusals: [] }
 
   function put(file: string, after: ManifestFile | undefined): void {
@@ -48,14 +49,27 @@ export function createAssembly(ranges: Ranges, allocator: Allocator): Assembly {
     else files.delete(file)
   }
 
+  /** Whether it claims and needs what it did when allocation ran last. */
+  function isSettled(key: ServiceKey): boolean {
+    const [before, now] = [settled.get(key), inventory.services.get(key)]
+    if (before === undefined || now === undefined) return before === now
+    if (before.service.created !== now.service.created) return false
+    return isDeepStrictEqual(claimsOf(before, ranges), claimsOf(now, ranges))
+  }
+
   async function settleClaims(): Promise<void> {
-    if (!claims) return
-    const next = await allocator.allocate(inventory.services)
+    if (changedObjects !== 'all' && [...changedObjects].every(isSettled)) {
+      changedObjects = new Set()
+      return
+    }
+    const services = new Map(inventory.services)
+    const next = await allocator.allocate(services)
     for (const key of inventory.services.keys()) {
       if (!sameSlots(allocation.slots.get(key), next.slots.get(key))) pending.add(key)
     }
     allocation = next
-    claims = false
+    settled = services
+    changedObjects = new Set()
   }
 
   function viewOf(key: ServiceKey): ServiceView | undefined {
@@ -94,7 +108,7 @@ export function createAssembly(ranges: Ranges, allocator: Allocator): Assembly {
     async takeChanges() {
       const changes = inventory.takeChanges()
       for (const key of changes.services) pending.add(key)
-      claims ||= changes.claims
+      if (changedObjects !== 'all') for (const key of changes.objects) changedObjects.add(key)
       await settleClaims()
       const updates = new Map<ServiceKey, ServiceView | undefined>()
       for (const key of pending) {

@@ -9,9 +9,8 @@ import { labelIndex, matches } from './selector.ts'
 export interface Changes {
   /** Services whose view may be another now. */
   readonly services: ReadonlySet<ServiceKey>
-  /** A Service was added, changed or removed: what they claim and need must be looked at. */
-  readonly claims: boolean
-  readonly nodes: ReadonlySet<string>
+  /** Services whose own object was added, changed or removed: they may claim or need something else now. */
+  readonly objects: ReadonlySet<ServiceKey>
 }
 
 export interface Inventory {
@@ -100,8 +99,7 @@ function createContents(): Contents {
   const allPods = new Set<Pod>()
   const selectors = labelIndex<ServiceManifest>()
   let changed = new Set<ServiceKey>()
-  let changedNodes = new Set<string>()
-  let claims = false
+  let objects = new Set<ServiceKey>()
 
   const touchPod = (pod: Pod) => {
     for (const { service, selector } of selectors.withEach(pod.namespace, pod.labels)) {
@@ -109,7 +107,6 @@ function createContents(): Contents {
     }
   }
   const touchNode = (name: string) => {
-    changedNodes.add(name)
     for (const pod of allPods) if (pod.nodeName === name) touchPod(pod)
   }
   const put = {
@@ -118,7 +115,7 @@ function createContents(): Contents {
       else services.delete(key)
       selectors[present ? 'add' : 'remove'](value.service.namespace, value.selector ?? {}, value)
       changed.add(key)
-      claims = true
+      objects.add(key)
     },
     EndpointSlice: (_: string, value: EndpointSlice, present: boolean) => {
       const set = slices.get(value.service) ?? new Set()
@@ -158,10 +155,9 @@ function createContents(): Contents {
         ? []
         : [...pods.withAny(namespace, selector)].filter(({ labels }) => matches(selector, labels)).sort(byName),
     takeChanges: () => {
-      const changes = { services: changed, claims, nodes: changedNodes }
+      const changes = { services: changed, objects }
       changed = new Set()
-      changedNodes = new Set()
-      claims = false
+      objects = new Set()
       return changes
     },
   }
