@@ -39,10 +39,23 @@ const schema = z.strictObject({
   kind: z.literal(KIND).default(KIND),
   nodeName: z.string().min(1).default(hostname()).describe('name of the own Node object'),
   bpffs: z.string().startsWith('/').default('/sys/fs/bpf').describe('folder on a bpffs that holds evenkeel/'),
+  podPath: z
+    .enum(['socket', 'packet', 'both'])
+    .default('socket')
+    .describe('where pods are served: when they dial, packet by packet at their devices, or both'),
+  cgroup: z.string().default('').describe('cgroup2 folder whose processes the socket path serves; empty: all'),
+  packetDevices: z
+    .array(z.string().min(1))
+    .default(['tap*', 'vnet*', 'macvtap*'])
+    .describe('with podPath socket: devices of guests that have no socket on this node, served packet by packet'),
+  destroyTcp: z
+    .boolean()
+    .default(false)
+    .describe('destroy TCP connections, too, whose backend is gone; kube-proxy leaves them'),
   podDevices: z
     .array(z.string().min(1))
     .default(['veth*', 'cali*', 'lxc*', 'tap*', 'eni*', 'azv*', 'gke*', 'vnet*'])
-    .describe('names of the host sides of pods, with * for any characters'),
+    .describe('with podPath packet or both: names of the host sides of pods, with * for any characters'),
   serviceProxyName: z
     .string()
     .default('')
@@ -55,7 +68,8 @@ const schema = z.strictObject({
   nodePortRange: z
     .string()
     .regex(/^\d+-\d+$/)
-    .default('30000-32767'),
+    .default('30000-32767')
+    .describe('nodePorts come from here; kept from being the own ports of connections'),
   allocationFile: z
     .string()
     .default('/var/lib/evenkeel/allocations.json')

@@ -39,7 +39,7 @@ export async function startAgent(
 }
 
 /** The user's configuration, if any, with what only the lab can know put over it. */
-async function agentConfiguration({ plan, paths, bpffs, config }: Context, { name }: PlannedNode): Promise<object> {
+async function agentConfiguration({ plan, paths, cgroups, bpffs, config }: Context, { name }: PlannedNode): Promise<object> {
   if (bpffs === undefined) throw new LabError(`lab "${plan.lab}" was made without agents`)
   const base = config === undefined ? {} : await readConfiguration(config)
   return {
@@ -48,6 +48,7 @@ async function agentConfiguration({ plan, paths, bpffs, config }: Context, { nam
     kind: 'EvenkeelConfiguration',
     nodeName: name,
     bpffs: bpffsFolder(bpffs, plan.lab, name),
+    cgroup: join(cgroups, name),
     podDevices: POD_DEVICES,
     allocationFile: paths.allocations,
   }

@@ -61,6 +61,8 @@ export interface LinkInfo {
   readonly ifindex: number
   /** For tcx and cgroup links, else 0. */
   readonly attachType: number
+  /** For cgroup links (the inode number of the folder), else 0. */
+  readonly cgroupId: bigint
 }
 
 export interface LoadResult {
@@ -107,7 +109,10 @@ export type Unwatch = () => void
 
 export interface Bridge {
   // Objects (libbpf). Programs and maps are named as in the C source.
-  /** Parses an ELF object; name is for messages. -errno when it is not one. */
+  /**
+   * Parses an ELF object; name is for messages. -errno when it is not one, or is cut short. Only for files of our own build:
+   * libbpf (1.1) may crash on one whose bytes were changed.
+   */
   objectOpen(elf: Buffer, name: string): BpfObject | number
   /** Unloads and frees. Later calls with this object throw. Idempotent. */
   objectClose(object: BpfObject): void
@@ -156,7 +161,14 @@ export interface Bridge {
    * Up to `count` elements into keys and values (count x size each). `inBatch` null begins; the position is left in outBatch
    * (at least max(keySize, 4) bytes).
    */
-  mapLookupBatch(fd: number, inBatch: Buffer | null, outBatch: Buffer, keys: Buffer, values: Buffer, count: number): BatchResult
+  mapLookupBatch(
+    fd: number,
+    inBatch: Buffer | null,
+    outBatch: Buffer,
+    keys: Buffer,
+    values: Buffer,
+    count: number,
+  ): BatchResult
   mapUpdateBatch(fd: number, keys: Buffer, values: Buffer, count: number, flags?: number): BatchResult
   mapDeleteBatch(fd: number, keys: Buffer, count: number): BatchResult
   /**
@@ -200,6 +212,14 @@ export interface Bridge {
   netlinkSend(fd: number, message: Buffer): number
   /** Bytes received, 0 when nothing is there, or -errno (-ENOBUFS: notifications were lost). */
   netlinkReceive(fd: number, buffer: Buffer): number
+
+  // Network namespaces.
+  /** Of the network namespace of the process (kernel 5.14+). */
+  netnsCookie(): bigint | number
+  /** Makes an iterator of a program (SEC("iter/...")). */
+  attachIterator(programFd: number): number
+  /** Runs an iterator over a network namespace, "/proc/1/ns/net". Bytes that the program wrote, or -errno. Blocks. */
+  iteratorRun(linkFd: number, netns: string): number
 
   // Cgroups and files.
   /** Opens a folder O_RDONLY | O_DIRECTORY | O_CLOEXEC. */

@@ -134,6 +134,8 @@ static napi_value link_info(napi_env env, napi_callback_info callback)
 	result_set_number(env, result, "programId", info.prog_id);
 	result_set_number(env, result, "ifindex", place.ifindex);
 	result_set_number(env, result, "attachType", place.attach_type);
+	result_set_bigint(env, result, "cgroupId",
+			  info.type == BPF_LINK_TYPE_CGROUP ? info.cgroup.cgroup_id : 0);
 	return result;
 }
 

@@ -25,5 +25,6 @@ extern const struct function watch_functions[];
 extern const struct function ring_functions[];
 extern const struct function testrun_functions[];
 extern const struct function netlink_functions[];
+extern const struct function netns_functions[];
 
 #endif

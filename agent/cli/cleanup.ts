@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel cleanup`: takes everything of ours out of the kernel. */
 import { Command } from 'commander'
+import { detachHooks } from '../kernel/hooks.ts'
 import { pinFolder, removePinFolder } from '../kernel/pins.ts'
 import { detachOthers } from '../reconcile/pod-devices.ts'
 import { bpffsOption } from './bpffs.ts'
@@ -13,6 +14,7 @@ export function cleanupCommand(): Command {
     .addOption(bpffsOption())
     .action(({ bpffs }: { bpffs: string }) => {
       const folder = pinFolder(bpffs)
+      detachHooks(folder)
       detachOthers(folder, new Set())
       removePinFolder(folder)
       process.stdout.write(`removed ${folder.path}\n`)

@@ -20,12 +20,17 @@ export interface Driver {
   readonly services: number
 }
 
-/** Takes over what the maps hold. `contextOf`: what compile/ must know, given the own node. */
-export function createDriver(
-  dataplane: Dataplane,
-  contextOf: (node: Node | null) => CompileContext,
-  log: Logger,
-): Driver {
+export interface DriverOptions {
+  readonly dataplane: Dataplane
+  /** What compile/ must know, given the own node. */
+  readonly contextOf: (node: Node | null) => CompileContext
+  readonly log: Logger
+  /** Called after changes in which backends went. */
+  readonly onBackendsGone: () => void
+}
+
+/** Takes over what the maps hold. */
+export function createDriver({ dataplane, contextOf, log, onBackendsGone }: DriverOptions): Driver {
   const state = desiredState(contextOf(null))
   const fresh = newOnes()
   let maps: Reconciler = reconciler(dataplane)
@@ -34,8 +39,10 @@ export function createDriver(
   function apply(desired: DesiredServices): void {
     const started = performance.now()
     const before = writesOf(dataplane.operations)
+    const released = maps.backends.released
     const failures = maps.apply(desired, whole)
     whole = false
+    if (maps.backends.released > released) onBackendsGone()
     const writes = writesOf(dataplane.operations) - before
     log.info({ services: desired.size, writes, ms: Math.round(performance.now() - started) }, 'applied')
     for (const { message } of failures) log.error(message)

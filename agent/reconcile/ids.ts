@@ -19,6 +19,8 @@ export interface IdPool {
   /** Frees those of the ids that nothing names. */
   settle(ids: readonly number[], isNamed: (id: number) => boolean): void
   readonly used: number
+  /** How often release() was called. */
+  readonly released: number
 }
 
 /** Ids 1 to size - 1; 0 means none. `what` is for the error: "backends". */
@@ -27,6 +29,7 @@ export function idPool(what: string, size: number): IdPool {
   const rest = new Set<number>()
   const free: number[] = []
   let next = 1
+  let released = 0
   return {
     take() {
       while (next < size && (claimed.has(next) || rest.has(next))) next++
@@ -46,6 +49,7 @@ export function idPool(what: string, size: number): IdPool {
       free.push(id)
     },
     release(id) {
+      released++
       claimed.delete(id)
       rest.add(id)
     },
@@ -59,6 +63,9 @@ export function idPool(what: string, size: number): IdPool {
     },
     get used() {
       return claimed.size
+    },
+    get released() {
+      return released
     },
   }
 }

@@ -8,7 +8,8 @@ import { loadDataplane } from './harness.ts'
 import { addService } from './services.ts'
 import { isDropped, passesAs } from './verdicts.ts'
 
-const dataplane = loadDataplane()
+// Room for all flows: an evicted entry would set its port free.
+const dataplane = loadDataplane({ flows: 262_144 })
 t.teardown(() => dataplane.close())
 
 /** The client's port as the backend sees it. */

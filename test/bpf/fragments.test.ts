@@ -67,16 +67,21 @@ for (const test of CASES) {
     for (const frame of back) passesAs(t, dataplane.run('tc_pod_egress', frame), frame, 'to the pod')
   })
 
-  t.test(`${test.name}: the id is of one sender, receiver and protocol`, async t => {
+  t.test(`${test.name}: an id is of one sender and one protocol`, async t => {
     const id = nextId++
-    const other = { ...test.client, address: test.backend(9).address }
+    const another = CASES.find(({ version, proto }) => version === test.version && proto !== test.proto)!
+    const others = [
+      { what: 'another datagram', test, client: test.client, id: nextId++ },
+      { what: 'another sender', test, client: { ...test.client, address: test.backend(9).address }, id },
+      { what: 'another protocol', test: another, client: test.client, id },
+    ]
+    // All have flows, so that it is the id alone which tells.
+    for (const other of others) dataplane.run('tc_pod_ingress', frameBetween(other.test, other.client, test.vip))
     dataplane.run('tc_pod_ingress', pieces(test, test.client, test.vip, id)[0]!)
-    isDropped(t, dataplane.run('tc_pod_ingress', pieces(test, other, test.vip, id)[1]!), 'of another sender')
-    isDropped(
-      t,
-      dataplane.run('tc_pod_ingress', pieces(test, test.client, test.vip, nextId++)[1]!),
-      'of another datagram',
-    )
+    for (const other of others) {
+      const second = pieces(other.test, other.client, test.vip, other.id)[1]!
+      isDropped(t, dataplane.run('tc_pod_ingress', second), other.what)
+    }
   })
 }
 

@@ -157,6 +157,9 @@ await inNamespace(import.meta.filename, () => {
     { name: 'netlinkSend', args: () => [socket, request] },
     { name: 'netlinkReceive', args: () => [socket, Buffer.alloc(64)] },
     { name: 'openFolder', args: () => ['/'] },
+    { name: 'netnsCookie', args: () => [] },
+    { name: 'attachIterator', args: () => [program] },
+    { name: 'iteratorRun', args: () => [link, '/proc/self/ns/net'] },
   ]
   const foreign = [object, ring, closedObject, closedRing, closedDescriptor(), folder, socket, map, program, link]
 

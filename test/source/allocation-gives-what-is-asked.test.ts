@@ -56,7 +56,7 @@ t.test('node ports, and none for a LoadBalancer that wants none', async t => {
 })
 
 t.test('the first address is for default/kubernetes alone', async t => {
-  const many = Array.from({ length: 5 }, (_, i) => service(`s${i}`))
+  const many = Array.from({ length: 5 }, (_, i) => service(`a${i}`))
   const { services, problems } = await load(t, [...many, service('kubernetes')], { serviceCIDRs: ['10.0.0.0/29'] })
   t.same(problems, [])
   t.same(services.get('default/kubernetes')?.service.clusterIPs, ['10.0.0.1'])

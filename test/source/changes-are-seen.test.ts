@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Every way in which files change, with the periodic look at everything switched off: the watches alone must see it. */
-import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { answering, makeFolder, node, pod, service, slice, watchFolder } from './folder.ts'
@@ -95,7 +95,7 @@ t.test('a link around in a circle ends', async t => {
   symlinkSync('..', join(folder.path, 'x/up'))
   const run = await watchFolder(t, folder.path, NEVER)
   t.same([...run.services.keys()], ['default/a'])
-  unlinkSync(join(folder.path, 'x/up'))
+  t.same(run.problems(), [])
 })
 
 t.test('a single file', async t => {

@@ -37,7 +37,8 @@ export function watchFolders(paths: readonly string[], onHint: (hint: Hint) => v
   function add(directory: string, identity: string): void {
     try {
       const watcher = watch(directory, (_, name) => {
-        // Named like itself: it was moved or removed (IN_MOVE_SELF, IN_DELETE_SELF), and this watch is of no more use.
+        // Named like itself: it was moved or removed (IN_MOVE_SELF, IN_DELETE_SELF). Its successor may look the same, inode
+        // number and all, where the file system knows no birth times (tmpfs before 6.7), so this watch must not count for it.
         const itself = name === basename(directory)
         if (itself) drop(directory)
         if (itself || name === null || name === CONFIG_MAP_DATA) onHint(undefined)

@@ -4,7 +4,7 @@ import type { EndpointSlice, Node, ServiceKey } from '../../objects.ts'
 import type { Problem } from '../source.ts'
 import type { Entry } from './file.ts'
 import type { Manifest, ManifestId, Mirror, Pod, ServiceManifest } from './manifest.ts'
-import { labelIndex, matches } from './selector.ts'
+import { labelIndex, selectorIndex } from './selector.ts'
 
 export interface Changes {
   /** Services whose view may be another now. */
@@ -97,14 +97,13 @@ function createContents(): Contents {
   const nodes = new Map<string, Node>()
   const pods = labelIndex<Pod>()
   const allPods = new Set<Pod>()
-  const selectors = labelIndex<ServiceManifest>()
+  const selectors = selectorIndex<ServiceManifest>()
   let changed = new Set<ServiceKey>()
   let objects = new Set<ServiceKey>()
 
-  const touchPod = (pod: Pod) => {
-    for (const { service, selector } of selectors.withEach(pod.namespace, pod.labels)) {
-      if (selector && matches(selector, pod.labels)) changed.add(`${service.namespace}/${service.name}`)
-    }
+  const touchPod = ({ namespace, labels }: Pod) => {
+    for (const { service } of selectors.selecting(namespace, labels))
+      changed.add(`${service.namespace}/${service.name}`)
   }
   const touchNode = (name: string) => {
     for (const pod of allPods) if (pod.nodeName === name) touchPod(pod)
@@ -113,7 +112,8 @@ function createContents(): Contents {
     Service: (key: ServiceKey, value: ServiceManifest, present: boolean) => {
       if (present) services.set(key, value)
       else services.delete(key)
-      selectors[present ? 'add' : 'remove'](value.service.namespace, value.selector ?? {}, value)
+      if (present) selectors.add(value, value.service.namespace, value.selector ?? {})
+      else selectors.remove(value)
       changed.add(key)
       objects.add(key)
     },
@@ -129,7 +129,7 @@ function createContents(): Contents {
       changed.add(key)
     },
     Pod: (_: string, value: Pod, present: boolean) => {
-      pods[present ? 'add' : 'remove'](value.namespace, value.labels, value)
+      pods[present ? 'add' : 'remove'](value)
       allPods[present ? 'add' : 'delete'](value)
       touchPod(value)
     },
@@ -151,9 +151,7 @@ function createContents(): Contents {
     remove: manifest => apply(manifest, false),
     slicesOf: key => sorted(slices.get(key)) ?? mirrors.get(key)?.slices ?? [],
     podsOf: ({ service: { namespace }, selector }) =>
-      selector === undefined
-        ? []
-        : [...pods.withAny(namespace, selector)].filter(({ labels }) => matches(selector, labels)).sort(byName),
+      selector === undefined ? [] : pods.selectedBy(namespace, selector).toSorted(byName),
     takeChanges: () => {
       const changes = { services: changed, objects }
       changed = new Set()

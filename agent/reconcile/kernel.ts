@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The agent's hold on the kernel: objects loaded, maps opened, programs ready to be attached. */
+import { fileURLToPath } from 'node:url'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { bridge } from '../kernel/bridge.ts'
+import { KernelError } from '../kernel/errno.ts'
+import { cgroupRoot } from '../kernel/mounts.ts'
+import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
+import { type PinFolder, pinFolder } from '../kernel/pins.ts'
+import { type Dataplane, dataplaneOf } from './dataplane.ts'
+import { type PodDevices, podDevices } from './pod-devices.ts'
+import { attachSocketPath, detachSocketPath } from './socket-path.ts'
+import { type StaleSockets, staleSockets } from './stale-sockets.ts'
+
+export interface Kernel {
+  readonly dataplane: Dataplane
+  readonly devices: PodDevices
+  /** Puts the socket path in place, or takes it away: as configured. */
+  readonly attach: () => void
+  readonly destroyStaleSockets: () => void
+  close(): void
+}
+
+/** Throws KernelError and MismatchError. */
+export function openKernel(config: Config, log: Logger): Kernel {
+  const folder = pinFolder(config.bpffs)
+  const load = loader(config, folder, log)
+  const packet = load('tc')
+  const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
+  const programs = { ingress: packet.programFd('tc_pod_ingress'), egress: packet.programFd('tc_pod_egress') }
+  const dataplane = dataplaneOf(packet)
+  return {
+    dataplane,
+    devices: podDevices(folder, programs, config.podPath === 'socket' ? config.packetDevices : config.podDevices),
+    attach: () => (sockets ? sockets.attach() : detachSocketPath(folder)),
+    destroyStaleSockets: () => sockets?.stale?.request(),
+    close() {
+      sockets?.close()
+      for (const fd of Object.values(programs)) bridge.close(fd)
+      dataplane.close()
+      packet.close()
+    },
+  }
+}
+
+type Load = (name: string) => LoadedObject
+
+function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger): Load {
+  const netnsCookie = bridge.netnsCookie()
+  const settings: LoadRequest['settings'] = {
+    eventSample,
+    // Before 5.14 nobody tells: then no namespace is the node's own, and its loopback serves no nodePorts.
+    netnsCookie: typeof netnsCookie === 'bigint' ? netnsCookie : 0n,
+  }
+  return name => {
+    const file = fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
+    const object = loadObject({ file, folder, settings, sizes: { ...sizes, counters: sizes.services } })
+    for (const note of object.notes) log.warn(note)
+    return object
+  }
+}
+
+interface SocketPath {
+  readonly attach: () => void
+  readonly stale: StaleSockets | undefined
+  close(): void
+}
+
+function socketPath(config: Config, folder: PinFolder, load: Load, log: Logger): SocketPath {
+  const cgroup = config.cgroup === '' ? cgroupRoot() : config.cgroup
+  const object = load('socket')
+  const destroy = loadDestroy(load, log)
+  const onError = (error: Error) => log.error({ error: error.message }, 'sockets of gone backends may have been left')
+  const stale = destroy && staleSockets({ object: destroy, tcp: config.destroyTcp, onError })
+  return {
+    attach: () => attachSocketPath(folder, object, cgroup),
+    stale,
+    close() {
+      stale?.close()
+      destroy?.close()
+      object.close()
+    },
+  }
+}
+
+/** bpf_sock_destroy is a function of kernel 6.5: without it the object does not load, and everything else goes on. */
+function loadDestroy(load: Load, log: Logger): LoadedObject | undefined {
+  try {
+    return load('destroy')
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error
+    log.warn('this kernel has no bpf_sock_destroy (6.5+): connected UDP sockets keep sending to a backend that is gone')
+    return undefined
+  }
+}

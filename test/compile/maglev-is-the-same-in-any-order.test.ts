@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import t from 'tap'
+import { maglevTable } from '../../agent/compile/maglev.ts'
+import { owners, randomBits, randomSet } from './maglev-sets.ts'
+
+t.test('the set decides, not its order', t => {
+  const random = randomBits(11)
+  for (const count of [2, 10, 100, 300]) {
+    const set = randomSet(count, random)
+    const shuffled = set.toSorted(() => random() / 2 ** 31 - 1)
+    t.not(shuffled[0], set[0], 'another order')
+    t.same(owners(maglevTable(shuffled), shuffled), owners(maglevTable(set), set), `${count} backends`)
+  }
+  t.end()
+})
+
+t.test('the form of an address does not matter', t => {
+  const canonical = [
+    { address: 'fd00::1', port: 80 },
+    { address: '10.0.0.1', port: 80 },
+  ]
+  const other = [
+    { address: 'FD00:0::0:1', port: 80 },
+    { address: '::ffff:10.0.0.1', port: 80 },
+  ]
+  t.same(maglevTable(other), maglevTable(canonical))
+  t.end()
+})
+
+t.test('the port is part of a backend', t => {
+  const set = (port: number) => [
+    { address: '10.0.0.1', port },
+    { address: '10.0.0.2', port: 80 },
+  ]
+  t.notSame(maglevTable(set(80)), maglevTable(set(81)))
+  t.end()
+})
+
+/** Nodes of different versions must agree while an upgrade rolls out: a change here is a change of the protocol. */
+t.test('the table is what it was', t => {
+  const set = [
+    { address: '10.244.1.5', port: 8080 },
+    { address: '10.244.2.7', port: 8080 },
+    { address: 'fd00:244::9', port: 8080 },
+  ]
+  t.equal(Buffer.from(maglevTable(set).subarray(0, 24)).toString('hex'), 'PINNED')
+  t.end()
+})

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A cluster of two nodes in the lab, for tests of what Services do; every scenario runs once for each path of pods' packets. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { stringify } from 'yaml'
+import { withDataplane } from '../../agent/cli/bpffs.ts'
+import { type LiveService, liveServices } from '../../agent/cli/services.ts'
+import { bpffsFolder } from '../../lab/bpffs.ts'
+import type { Lab } from '../../lab/lab.ts'
+import { bpffsMount } from '../../lab/mount.ts'
+import type { TopologyInput } from '../../lab/topology.ts'
+import { upLab } from '../../lab/up.ts'
+import { type Manifest, service } from './manifests.ts'
+
+/** How pods' connections get to backends, and the agent's configuration for it. */
+const POD_PATHS = { packet: { podPath: 'packet' } } as const
+
+export type PodPath = keyof typeof POD_PATHS
+
+/** How soon a change of the manifests must show in connections. */
+const LIVE_WITHIN_MS = 2000
+
+export interface Cluster {
+  readonly path: PodPath
+  readonly lab: Lab
+  /** Writes manifests into NAME.yaml, all at once, as an editor does. */
+  put(name: string, ...manifests: readonly Manifest[]): Promise<void>
+  remove(name: string): Promise<void>
+  /** What a node's maps say now. */
+  live(node?: string): LiveService[]
+  /** Waits for the maps of every node. */
+  settled(what: string, holds: (services: readonly LiveService[]) => boolean): Promise<void>
+}
+
+export interface ClusterOptions {
+  /** By file name without its ending. Default: web, service(). */
+  readonly manifests?: Readonly<Record<string, readonly Manifest[]>>
+  readonly config?: object
+  readonly topology?: TopologyInput
+}
+
+/** web-0 and web-1 run on node1 beside the client and its neighbour, web-2 on node2 beside the stranger. */
+export const TOPOLOGY: TopologyInput = {
+  nodes: [{ name: 'node1' }, { name: 'node2' }],
+  pods: [
+    { name: 'client', node: 'node1' },
+    { name: 'neighbour', node: 'node1' },
+    { name: 'stranger', node: 'node2' },
+    ...['node1', 'node1', 'node2'].map((node, i) => ({
+      name: `web-${i}`,
+      node,
+      labels: { app: 'web', pod: `web-${i}` },
+      serve: 'hostnames' as const,
+    })),
+  ],
+}
+
+export const BACKENDS = ['web-0', 'web-1', 'web-2'] as const
+
+export type { Test }
+
+type Scenario = (t: Test, cluster: Cluster) => Promise<void>
+
+/** Runs scenarios, in their order, in one cluster for each path. Names are the sentences that they prove. */
+export function prove(scenarios: Readonly<Record<string, Scenario>>, options: ClusterOptions = {}): void {
+  for (const path of Object.keys(POD_PATHS) as PodPath[])
+    t.test(`${path} path`, async t => {
+      const cluster = await upCluster(path, options)
+      t.teardown(() => cluster.lab.down())
+      for (const [sentence, scenario] of Object.entries(scenarios)) await t.test(sentence, t => scenario(t, cluster))
+    })
+}
+
+let clusters = 0
+
+async function upCluster(path: PodPath, options: ClusterOptions): Promise<Cluster> {
+  const { manifests = { web: [service()] }, config = {}, topology = TOPOLOGY } = options
+  const files = Object.entries(manifests).map(([name, all]) => [`${name}.yaml`, text(all)])
+  const lab = await upLab({
+    name: `s${process.pid}x${clusters++}`,
+    topology,
+    manifests: Object.fromEntries(files),
+    config: configuration({ ...POD_PATHS[path], ...config }),
+  })
+  return clusterOf(path, lab, await bpffsMount())
+}
+
+/** A file that lives as long as this process. */
+function configuration(content: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
+  process.once('exit', () => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'config.yaml')
+  writeFileSync(file, stringify(content))
+  return file
+}
+
+function clusterOf(path: PodPath, lab: Lab, bpffs: string): Cluster {
+  const nodes = lab.plan.nodes.map(({ name }) => name)
+  const live = (node = 'node1') => withDataplane(bpffsFolder(bpffs, lab.name, node), liveServices)
+  const file = (name: string) => join(lab.manifests, `${name}.yaml`)
+  return {
+    path,
+    lab,
+    live,
+    put: (name, ...manifests) => replace(file(name), text(manifests)),
+    remove: name => rm(file(name)),
+    async settled(what, holds) {
+      if (await within(LIVE_WITHIN_MS, () => nodes.every(node => holds(live(node))))) return
+      throw new Error(`the maps do not say after ${LIVE_WITHIN_MS} ms: ${what}`)
+    },
+  }
+}
+
+function text(manifests: readonly Manifest[]): string {
+  return manifests.map(manifest => stringify(manifest)).join('---\n')
+}
+
+/** Exchanges a file's content in one step: nobody reads half of it. */
+export async function replace(file: string, content: string): Promise<void> {
+  await writeFile(`${file}.new`, content)
+  await rename(`${file}.new`, file)
+}
+
+/** Milliseconds until it holds, never 0; or 0 when it did not in time. */
+async function within(limit: number, holds: () => boolean | Promise<boolean>): Promise<number> {
+  const began = performance.now()
+  for (;;) {
+    const started = performance.now()
+    if (await holds()) return Math.max(performance.now() - began, 1)
+    if (started - began > limit) return 0
+    await sleep(10)
+  }
+}
+
+/** Asserts that connections show a change soon enough. */
+export async function soon(t: Test, sentence: string, holds: () => Promise<boolean>): Promise<void> {
+  const took = await within(LIVE_WITHIN_MS, holds)
+  t.ok(took, `within ${LIVE_WITHIN_MS} ms: ${sentence}`)
+  if (took) t.comment(`after ${Math.round(took)} ms`)
+}
