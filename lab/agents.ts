@@ -7,10 +7,9 @@ import { bpffsFolder } from './bpffs.ts'
 import { type Context, confinement, environment } from './context.ts'
 import { startDaemon } from './daemon.ts'
 import { LabError, messageOf } from './error.ts'
-import { PROJECT_FOLDER } from './names.ts'
+import { API_VERSION, PROJECT_FOLDER } from './names.ts'
 import { nodePlace, type PlannedNode, POD_DEVICES } from './plan.ts'
 import type { ProcessId } from './process.ts'
-import { API_VERSION } from './topology.ts'
 
 export function agentLabel(node: string): string {
   return `agent-${node}`
@@ -39,7 +38,10 @@ export async function startAgent(
 }
 
 /** The user's configuration, if any, with what only the lab can know put over it. */
-async function agentConfiguration({ plan, paths, cgroups, bpffs, config }: Context, { name }: PlannedNode): Promise<object> {
+async function agentConfiguration(
+  { plan, paths, cgroups, bpffs, config }: Context,
+  { name }: PlannedNode,
+): Promise<object> {
   if (bpffs === undefined) throw new LabError(`lab "${plan.lab}" was made without agents`)
   const base = config === undefined ? {} : await readConfiguration(config)
   return {

@@ -97,7 +97,8 @@ function httpDialler({ shared }: DialOptions): Attempt {
     sent.end()
     try {
       const [response] = (await once(sent, 'response')) as [IncomingMessage]
-      return { ...(await readResponse(response, path)), ...endsOf(response) }
+      // Before the end of the response: a shared connection is taken from it then.
+      return { ...endsOf(response), ...(await readResponse(response, path)) }
     } catch (error) {
       throw signal.aborted ? new DialError('ETIMEDOUT') : error
     }

@@ -7,7 +7,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Document, isNode, LineCounter, parseAllDocuments } from 'yaml'
 import { errorCode, LabError } from './error.ts'
-import { TOPOLOGY_KIND } from './topology.ts'
+import { TOPOLOGY_KIND } from './names.ts'
 
 export interface FoundDocument {
   readonly value: Readonly<Record<string, unknown>>

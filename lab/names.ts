@@ -9,6 +9,10 @@ export const LABS_FOLDER = '/run/evenkeel/lab'
 /** The project's folder: holds the `evenkeel` command. */
 export const PROJECT_FOLDER = resolve(import.meta.dirname, '..')
 
+/** Of the project's own documents. */
+export const API_VERSION = 'evenkeel.io/v1alpha1'
+export const TOPOLOGY_KIND = 'LabTopology'
+
 const LAB_NAME = /^[a-z][a-z0-9]{0,14}$/
 
 export function checkLabName(name: string): string {
@@ -37,4 +41,13 @@ export function cgroupName(lab: string): string {
 
 export function bpffsPrefix(lab: string): string {
   return `ek-lab-${lab}-`
+}
+
+/** Files in the lab's folder of manifests. */
+export function nodeFile(node: string): string {
+  return `lab-node-${node}.yaml`
+}
+
+export function podFile(pod: string): string {
+  return `lab-pod-${pod}.yaml`
 }

@@ -2,9 +2,7 @@
 /** What a lab consists of, as people write it: the LabTopology document. */
 import { z } from 'zod'
 import { LabError } from './error.ts'
-
-export const API_VERSION = 'evenkeel.io/v1alpha1'
-export const TOPOLOGY_KIND = 'LabTopology'
+import { API_VERSION, TOPOLOGY_KIND } from './names.ts'
 
 /** Each node has a /24 of 10.244.0.0/16 and an address of the fabric's /24. */
 const MAX_NODES = 99

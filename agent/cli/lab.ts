@@ -9,7 +9,6 @@ import { isAlive } from '../../lab/process.ts'
 import { labNames, readState } from '../../lab/state.ts'
 import { allStatuses, type LabStatus, labStatus } from '../../lab/status.ts'
 import { tearDown } from '../../lab/teardown.ts'
-import { upLab } from '../../lab/up.ts'
 import { type Format, outputOption, printJson, printTable, UserError } from './output.ts'
 
 const DEFAULT_NAME = 'lab'
@@ -74,6 +73,8 @@ function gather(value: string, previous: readonly string[] = []): string[] {
 }
 
 async function up({ file = [], name, agents, config }: UpOptions): Promise<void> {
+  // Only here: what checks documents takes long to load.
+  const { upLab } = await import('../../lab/up.ts')
   const progress = (line: string) => process.stderr.write(`${line}\n`)
   const lab = await upLab({ name, files: file, agents, keep: true, progress, ...(config !== undefined && { config }) })
   const other = name === DEFAULT_NAME ? '' : ` --name ${name}`

@@ -12,7 +12,7 @@ import { type DesiredServices, type Reconciler, reconciler } from './reconciler.
 import { type Swept, sweep, type Timeouts } from './sweep.ts'
 
 export interface Driver {
-  /** The first update is the whole state: what else is in the maps goes. Throws KernelError when the kernel refuses twice. */
+  /** The first complete update is the whole state: what else is in the maps goes. Throws KernelError when the kernel refuses twice. */
   update(update: Update): void
   /** Takes out what has expired. */
   sweep(timeouts: Timeouts): Promise<Swept>
@@ -34,14 +34,14 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
   const state = desiredState(contextOf(null))
   const fresh = newOnes()
   let maps: Reconciler = reconciler(dataplane)
-  let whole = true
+  /** Until then the maps may hold what no complete view has confirmed or denied. */
+  let pruned = false
 
-  function apply(desired: DesiredServices): void {
+  function apply(desired: DesiredServices, whole: boolean): void {
     const started = performance.now()
     const before = writesOf(dataplane.operations)
     const released = maps.backends.released
     const failures = maps.apply(desired, whole)
-    whole = false
     if (maps.backends.released > released) onBackendsGone()
     const writes = writesOf(dataplane.operations) - before
     log.info({ services: desired.size, writes, ms: Math.round(performance.now() - started) }, 'applied')
@@ -54,19 +54,20 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
     if (!(error instanceof KernelError)) throw error
     log.error({ error: error.message }, 'the kernel refused a change: reading the maps back for another try')
     maps = reconciler(dataplane)
-    whole = true
-    apply(state.all())
+    apply(state.all(), pruned)
   }
 
   return {
-    update({ services, node }) {
+    update({ services, node, incomplete }) {
       const moved = node === undefined ? [] : state.setContext(contextOf(node))
       const desired = new Map([...moved, ...state.update(services)])
+      const whole = !pruned && !incomplete
       try {
-        apply(desired)
+        apply(whole ? state.all() : desired, whole)
       } catch (error) {
         repair(error)
       }
+      pruned ||= whole
     },
     sweep: timeouts => sweep(dataplane, maps, timeouts),
     get services() {

@@ -87,7 +87,8 @@ for (const size of SIZES) {
       const plane = loadDataplane()
       const backends = Array.from({ length: size }, (_, i) => test.backend(i + 1))
       addService(plane, { frontends: [{ ...test.vip, proto: test.proto }], backends })
-      for (const [name, population] of Object.entries(POPULATIONS)) {
+      const populations = Object.entries(POPULATIONS).slice(0, test === TCP4 ? 3 : 1)
+      for (const [name, population] of populations) {
         const counts = countBackends(plane, test, population(test), size)
         const most = Math.max(...counts.values()) / (TUPLES / size)
         const bound = multinomialBound(size)
@@ -99,22 +100,23 @@ for (const size of SIZES) {
   })
 }
 
-t.test('a thousand connections of one client are a sample like any other', async t => {
+t.test('a hundred connections of one client are a sample like any other', async t => {
   const plane = loadDataplane()
   const backends = Array.from({ length: 10 }, (_, i) => TCP4.backend(i + 1))
   addService(plane, { frontends: [{ ...TCP4.vip, proto: TCP4.proto }], backends })
-  const clients = Array.from({ length: 50 }, (_, n) => ({ step: 1 + (n & 1), seed: n }))
+  const clients = Array.from({ length: 1000 }, (_, n) => ({ step: 1 + (n & 1), seed: n }))
   const deviations = clients.map(({ step, seed }) => {
     const consecutive: Population = (frame, port, n) => {
-      frame[LAST_OF_SOURCE[4]] = seed
+      frame.writeUInt16BE(seed, LAST_OF_SOURCE[4] - 1)
       frame.writeUInt16BE(32_768 + n * step, port)
     }
-    return chiSquare([...countBackends(plane, TCP4, consecutive, 0, 1000).values()], 10)
+    return chiSquare([...countBackends(plane, TCP4, consecutive, 0, 100).values()], 10)
   })
   plane.close()
   const mean = deviations.reduce((sum, x) => sum + x, 0) / deviations.length
-  // Chi-square with 9 degrees of freedom: mean 9, variance 18; of 50 of them, a standard error of 0.6.
-  t.ok(Math.abs(mean - 9) < 3, `chi-square of 50 clients: ${mean.toFixed(2)} in the mean, 9 expected`)
+  // Chi-square with 9 degrees of freedom: mean 9, variance 18; of 1,000 of them, a standard error of 0.13. Too even is wrong too:
+  // then one connection tells where the next one goes.
+  t.ok(Math.abs(mean - 9) < 0.67, `chi-square of 1,000 clients: ${mean.toFixed(2)} in the mean, 9 expected`)
 })
 
 function chiSquare(counts: readonly number[], size: number): number {

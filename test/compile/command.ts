@@ -16,8 +16,9 @@ export interface Outcome {
   readonly stderr: string
 }
 
-export async function evenkeel(args: readonly string[], input = ''): Promise<Outcome> {
-  const child = spawn(EVENKEEL, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+export async function evenkeel(args: readonly string[], input = '', environment = {}): Promise<Outcome> {
+  const env = { ...process.env, ...environment }
+  const child = spawn(EVENKEEL, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
   const { promise, resolve, reject } = Promise.withResolvers<number | null>()
   child.on('error', reject)
   child.on('close', resolve)

@@ -7,8 +7,7 @@ t.test('the set decides, not its order', t => {
   const random = randomBits(11)
   for (const count of [2, 10, 100, 300]) {
     const set = randomSet(count, random)
-    const shuffled = set.toSorted(() => random() / 2 ** 31 - 1)
-    t.not(shuffled[0], set[0], 'another order')
+    const shuffled = [...set.slice(count / 2), ...set.slice(0, count / 2).reverse()]
     t.same(owners(maglevTable(shuffled), shuffled), owners(maglevTable(set), set), `${count} backends`)
   }
   t.end()
@@ -43,6 +42,9 @@ t.test('the table is what it was', t => {
     { address: '10.244.2.7', port: 8080 },
     { address: 'fd00:244::9', port: 8080 },
   ]
-  t.equal(Buffer.from(maglevTable(set).subarray(0, 24)).toString('hex'), 'PINNED')
+  t.equal(
+    Buffer.from(maglevTable(set).subarray(0, 24)).toString('hex'),
+    '000002010201010002020002000002010101020201000202',
+  )
   t.end()
 })

@@ -89,16 +89,3 @@ t.test('the rest of the loser is its own', t => {
   )
   t.end()
 })
-
-t.test('the cost of a change is the size of the Service', t => {
-  const claims = claimIndex()
-  const many = Array.from({ length: 20_000 }, (_, i) =>
-    compiled(`s${i}`, { clusterIPs: [`10.${100 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`], externalIPs: [] }),
-  )
-  for (const one of many) claims.update(one.key, one)
-  const began = performance.now()
-  for (let i = 0; i < 1_000; i++) claims.update(many[i]!.key, many[i]!)
-  const each = (performance.now() - began) / 1_000
-  t.ok(each < 1, `${(each * 1_000).toFixed(1)} µs a change among 20,000 Services`)
-  t.end()
-})

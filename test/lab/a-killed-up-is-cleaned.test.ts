@@ -6,6 +6,8 @@ import { tearDown } from '../../lab/teardown.ts'
 import { evenkeel, startEvenkeel } from './command.ts'
 import { leftovers } from './leftovers.ts'
 
+t.setTimeout(120_000)
+
 const name = `b${process.pid}`
 t.teardown(() => tearDown(name))
 

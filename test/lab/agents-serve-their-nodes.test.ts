@@ -9,6 +9,8 @@ import { upLab } from '../../lab/up.ts'
 import { evenkeel, startEvenkeel } from './command.ts'
 import { leftovers } from './leftovers.ts'
 
+t.setTimeout(120_000)
+
 const name = `i${process.pid}`
 const VIP = '10.96.0.100'
 const SERVICE = `apiVersion: v1

@@ -9,6 +9,8 @@ import { tearDown } from '../../lab/teardown.ts'
 import { startEvenkeel } from './command.ts'
 import { leftovers } from './leftovers.ts'
 
+t.setTimeout(120_000)
+
 const name = `c${process.pid}`
 t.teardown(() => tearDown(name))
 

@@ -7,6 +7,8 @@ import { upLab } from '../../lab/up.ts'
 import { evenkeel } from './command.ts'
 import { leftovers } from './leftovers.ts'
 
+t.setTimeout(120_000)
+
 const name = `g${process.pid}`
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
 t.teardown(() => rmSync(folder, { recursive: true }))

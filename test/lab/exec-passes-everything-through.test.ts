@@ -5,6 +5,8 @@ import { PROJECT_FOLDER } from '../../lab/names.ts'
 import { upLab } from '../../lab/up.ts'
 import { evenkeel, evenkeelWithInput, startEvenkeel } from './command.ts'
 
+t.setTimeout(120_000)
+
 const name = `f${process.pid}`
 const lab = await upLab({ name, agents: false, keep: true })
 t.teardown(() => lab.down())
@@ -12,7 +14,12 @@ t.teardown(() => lab.down())
 const exec = (where: string, ...argv: string[]) => evenkeel('lab', 'exec', '--name', name, where, '--', ...argv)
 
 t.test('exit codes are those of the command', async t => {
-  for (const code of [0, 1, 42, 255]) t.equal((await exec('client', 'sh', '-c', `exit ${code}`)).code, code)
+  const codes = [0, 1, 42, 255]
+  const results = await Promise.all(codes.map(code => exec('client', 'sh', '-c', `exit ${code}`)))
+  t.same(
+    results.map(({ code }) => code),
+    codes,
+  )
   t.equal((await exec('client', 'sh', '-c', 'kill -TERM $$')).code, 143, '128 + the signal')
   t.equal((await exec('client', 'no-such-command')).code, 127)
 })
@@ -46,8 +53,9 @@ t.test('the command runs in the place that was named, network and cgroup', async
     ['hostnames-2', 'node2-hostnames-2', 'node2/pod-hostnames-2'],
     ['outside', 'outside', 'outside'],
   ] as const) {
-    t.equal((await exec(where, 'ip', 'netns', 'identify')).stdout.trim(), `ek-${name}-${netns}`)
-    t.match((await exec(where, 'cat', '/proc/self/cgroup')).stdout, `0::/ek-lab-${name}/${cgroup}\n`)
+    const { stdout } = await exec(where, 'sh', '-c', 'ip netns identify; cat /proc/self/cgroup')
+    t.equal(stdout.split('\n')[0], `ek-${name}-${netns}`)
+    t.match(stdout, `0::/ek-lab-${name}/${cgroup}\n`)
   }
 })
 

@@ -4,6 +4,8 @@ import { upLab } from '../../lab/up.ts'
 import { evenkeel } from './command.ts'
 import { leftovers } from './leftovers.ts'
 
+t.setTimeout(120_000)
+
 // One name begins with the other.
 const names = [`d${process.pid}`, `d${process.pid}x`] as const
 

@@ -6,6 +6,8 @@ import t from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
 import { upLab } from '../../lab/up.ts'
 
+t.setTimeout(120_000)
+
 const name = `h${process.pid}`
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
 t.teardown(() => rmSync(folder, { recursive: true }))

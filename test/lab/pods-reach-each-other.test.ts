@@ -2,6 +2,8 @@
 import t from 'tap'
 import { upLab } from '../../lab/up.ts'
 
+t.setTimeout(120_000)
+
 const lab = await upLab({ name: `e${process.pid}`, agents: false })
 t.teardown(() => lab.down())
 

@@ -3,6 +3,8 @@ import t from 'tap'
 import { upLab } from '../../lab/up.ts'
 import { BACKENDS, eventually, putManifest, removeManifest, service, VIP, whoAnswered } from './services.ts'
 
+t.setTimeout(120_000)
+
 const EMPTY = ['10.96.7.2', 'fd00:96::7:2']
 const empty = service({ name: 'empty', clusterIPs: EMPTY, selector: { app: 'nobody' } })
 const lab = await upLab({ name: `m${process.pid}`, manifests: { 'web.yaml': service(), 'empty.yaml': empty } })

@@ -3,6 +3,8 @@ import t from 'tap'
 import { upLab } from '../../lab/up.ts'
 import { BACKENDS, FAMILIES, service, VIP, whoAnswered } from './services.ts'
 
+t.setTimeout(120_000)
+
 const EMPTY = { IPv4: '10.96.7.2', IPv6: 'fd00:96::7:2' } as const
 const empty = service({ name: 'empty', clusterIPs: Object.values(EMPTY), selector: { app: 'nobody' } })
 const lab = await upLab({ name: `l${process.pid}`, manifests: { 'web.yaml': service(), 'empty.yaml': empty } })

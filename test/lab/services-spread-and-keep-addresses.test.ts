@@ -3,6 +3,8 @@ import t from 'tap'
 import { upLab } from '../../lab/up.ts'
 import { BACKENDS, FAMILIES, service, tally, VIP } from './services.ts'
 
+t.setTimeout(120_000)
+
 const lab = await upLab({ name: `j${process.pid}`, manifests: { 'web.yaml': service() } })
 t.teardown(() => lab.down())
 

@@ -4,6 +4,8 @@ import { tearDown } from '../../lab/teardown.ts'
 import { upLab } from '../../lab/up.ts'
 import { leftovers, machineDevices } from './leftovers.ts'
 
+t.setTimeout(120_000)
+
 const name = `a${process.pid}`
 t.teardown(() => tearDown(name))
 

@@ -17,9 +17,11 @@ import { upLab } from '../../lab/up.ts'
 import { type Manifest, service } from './manifests.ts'
 
 /** How pods' connections get to backends, and the agent's configuration for it. */
-const POD_PATHS = { packet: { podPath: 'packet' } } as const
+const POD_PATHS = { socket: { podPath: 'socket' }, packet: { podPath: 'packet' } } as const
 
 export type PodPath = keyof typeof POD_PATHS
+
+const TIMEOUT_MS = 150_000
 
 /** How soon a change of the manifests must show in connections. */
 const LIVE_WITHIN_MS = 2000
@@ -67,8 +69,12 @@ type Scenario = (t: Test, cluster: Cluster) => Promise<void>
 
 /** Runs scenarios, in their order, in one cluster for each path. Names are the sentences that they prove. */
 export function prove(scenarios: Readonly<Record<string, Scenario>>, options: ClusterOptions = {}): void {
-  for (const path of Object.keys(POD_PATHS) as PodPath[])
-    t.test(`${path} path`, async t => {
+  const paths = Object.keys(POD_PATHS) as PodPath[]
+  t.setTimeout(TIMEOUT_MS)
+  // Side by side: most of the time is spent waiting.
+  t.jobs = paths.length
+  for (const path of paths)
+    t.test(`${path} path`, { buffered: true }, async t => {
       const cluster = await upCluster(path, options)
       t.teardown(() => cluster.lab.down())
       for (const [sentence, scenario] of Object.entries(scenarios)) await t.test(sentence, t => scenario(t, cluster))

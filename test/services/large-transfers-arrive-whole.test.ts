@@ -38,7 +38,8 @@ async function tcp(t: Test, cluster: Cluster, { name, number, pod }: typeof NEAR
     t.equal(received, sent, 'with the same SHA-256')
   }
   server.kill()
-  if (path === 'packet') t.ok(packetSize(cluster, name) > 3000, `by GSO: ${packetSize(cluster, name)} bytes a packet`)
+  if (path === 'packet')
+    t.ok(packetSize(cluster, name) > 3000, `by GSO: ${packetSize(cluster, name).toFixed(0)} bytes a packet`)
 }
 
 async function udp(t: Test, { lab }: Cluster, { number, pod }: typeof NEAR): Promise<void> {
