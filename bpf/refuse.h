@@ -70,19 +70,13 @@ EK_ALWAYS_INLINE void ek_csum_tell_device_words(struct __sk_buff *skb, const __b
 	bpf_csum_update(skb, ek_csum_fold64(sum));
 }
 
-EK_ALWAYS_INLINE int ek_refuse_ipv4(struct __sk_buff *skb, struct ek_packet *p, __u32 quote)
+/* `quoted`: the sum of the `quote` bytes that follow. */
+EK_ALWAYS_INLINE int ek_answer_ipv4(struct __sk_buff *skb, const struct ek_packet *p, __u32 quote,
+				    __u32 quoted)
 {
-	const __u32 l3 = sizeof(struct ethhdr);
-	struct ek_icmp4_answer *answer;
-	__u64 sum;
-	__u32 quoted;
+	struct ek_icmp4_answer *answer = ek_at(skb, sizeof(struct ethhdr), sizeof(*answer));
+	__u64 sum = 0;
 
-	if (bpf_skb_adjust_room(skb, sizeof(*answer), BPF_ADJ_ROOM_MAC, 0))
-		return -1;
-	if (bpf_skb_pull_data(skb, l3 + sizeof(*answer) + quote))
-		return -1;
-	quoted = ek_csum_packet(skb, l3 + sizeof(*answer), quote);
-	answer = ek_at(skb, l3, sizeof(*answer));
 	if (!answer)
 		return -1;
 	__builtin_memset(answer, 0, sizeof(*answer));
@@ -94,7 +88,6 @@ EK_ALWAYS_INLINE int ek_refuse_ipv4(struct __sk_buff *skb, struct ek_packet *p, 
 	answer->ip.protocol = IPPROTO_ICMP;
 	answer->ip.saddr = p->tuple.daddr.w[3];
 	answer->ip.daddr = p->tuple.saddr.w[3];
-	sum = 0;
 	for (int i = 0; i < 5; i++)
 		sum += ((__be32 *)&answer->ip)[i];
 	answer->ip.check = ~ek_csum_fold(ek_csum_fold64(sum));
@@ -106,19 +99,12 @@ EK_ALWAYS_INLINE int ek_refuse_ipv4(struct __sk_buff *skb, struct ek_packet *p, 
 	return 0;
 }
 
-EK_ALWAYS_INLINE int ek_refuse_ipv6(struct __sk_buff *skb, struct ek_packet *p, __u32 quote)
+EK_ALWAYS_INLINE int ek_answer_ipv6(struct __sk_buff *skb, const struct ek_packet *p, __u32 quote,
+				    __u32 quoted)
 {
-	const __u32 l3 = sizeof(struct ethhdr);
-	struct ek_icmp6_answer *answer;
+	struct ek_icmp6_answer *answer = ek_at(skb, sizeof(struct ethhdr), sizeof(*answer));
 	__u64 sum;
-	__u32 quoted;
 
-	if (bpf_skb_adjust_room(skb, sizeof(*answer), BPF_ADJ_ROOM_MAC, 0))
-		return -1;
-	if (bpf_skb_pull_data(skb, l3 + sizeof(*answer) + quote))
-		return -1;
-	quoted = ek_csum_packet(skb, l3 + sizeof(*answer), quote);
-	answer = ek_at(skb, l3, sizeof(*answer));
 	if (!answer)
 		return -1;
 	__builtin_memset(answer, 0, sizeof(*answer));
@@ -139,6 +125,22 @@ EK_ALWAYS_INLINE int ek_refuse_ipv6(struct __sk_buff *skb, struct ek_packet *p, 
 	answer->icmp.checksum = ~ek_csum_fold(ek_csum_fold64(sum));
 	ek_csum_tell_device_words(skb, (__be32 *)answer, sizeof(*answer) / 4);
 	return 0;
+}
+
+/* Cuts the packet to the quote, and puts the answer's headers in front of it. */
+EK_ALWAYS_INLINE int ek_answer(struct __sk_buff *skb, const struct ek_packet *p, __u32 quote)
+{
+	bool ipv4 = p->family == EK_IPV4;
+	__u32 room = ipv4 ? sizeof(struct ek_icmp4_answer) : sizeof(struct ek_icmp6_answer);
+	__u32 quoted;
+
+	/* Cutting also takes off GSO, which an ICMP packet can't have. */
+	if (bpf_skb_change_tail(skb, p->l3 + quote, 0) || bpf_skb_pull_data(skb, p->l3 + quote))
+		return -1;
+	quoted = ek_csum_packet(skb, p->l3, quote);
+	if (bpf_skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, 0))
+		return -1;
+	return ipv4 ? ek_answer_ipv4(skb, p, quote, quoted) : ek_answer_ipv6(skb, p, quote, quoted);
 }
 
 /* Later fragments and ICMP errors are never answered, nor redirects (RFC 1122 3.2.2, RFC 4443 2.4
@@ -170,10 +172,7 @@ static __noinline int ek_refuse(struct __sk_buff *skb, struct ek_packet *p)
 	/* Tagged in band: the room would be made at the wrong place. */
 	if (p->l3 != sizeof(struct ethhdr) || quote > EK_QUOTE_WORDS * 4 || p->l3 + quote > p->end)
 		return -1;
-	/* Cutting also takes off GSO, which an ICMP packet can't have. */
-	if (bpf_skb_change_tail(skb, p->l3 + quote, 0))
-		return -1;
-	if (p->family == EK_IPV4 ? ek_refuse_ipv4(skb, p, quote) : ek_refuse_ipv6(skb, p, quote))
+	if (ek_answer(skb, p, quote))
 		return -1;
 	return ek_turn_back(skb);
 }

@@ -72,7 +72,7 @@ export function candidatesOf(slices: readonly ReadSlice[], port: PortOfSlices, n
       }
     }
   }
-  all.sort((a, b) => compareCandidates(a, b))
+  all.sort((a, b) => compareCandidates(a, b) || preference(b) - preference(a))
   return all.filter((one, i) => i === 0 || compareCandidates(one, all[i - 1]!) !== 0)
 }
 

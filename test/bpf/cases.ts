@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The same test for both IP versions and each protocol: who talks to whom, and frames between them. */
-import { addressBytes } from '../packet/address.ts'
 import { type EthernetFields, ethernet } from '../packet/ethernet.ts'
 import type { Extension } from '../packet/extension.ts'
 import { type Ipv4Fields, ipv4 } from '../packet/ipv4.ts'
@@ -83,11 +82,4 @@ function message(proto: number, sport: number, dport: number, fields: FrameField
   if (proto === PROTO.TCP) return tcp({ sport, dport, flags, payload, ...sum })
   if (proto === PROTO.SCTP) return sctp({ sport, dport, ...sum })
   return udp({ sport, dport, payload, ...sum })
-}
-
-/** An address of the same family, `n` further on. */
-export function addressAfter(address: string, n: number): Buffer {
-  const bytes = Buffer.from(addressBytes(address))
-  bytes.writeUInt32BE((bytes.readUInt32BE(bytes.length - 4) + n) >>> 0, bytes.length - 4)
-  return bytes
 }
