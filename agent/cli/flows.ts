@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel flows`: the connections that the packet path tracks, read from the maps. */
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { type Flow, FlowFlag, flowStateName, type Tuple } from '../kernel/layout.gen.ts'
 import type { Dataplane } from '../reconcile/dataplane.ts'
 import { partnerOf } from '../reconcile/sweep.ts'
 import { bpffsOption, withDataplane } from './bpffs.ts'
 import { type Format, outputOption, printJson, printTable } from './output.ts'
-import { durationText, endpointText, protocolText } from './text.ts'
+import { durationText, endpointText, protocolText, wholeNumber } from './text.ts'
 
 export interface LiveFlow {
   readonly service: string
@@ -52,11 +52,6 @@ function liveFlow(
     idleSeconds: Math.max(0, Number((now - seen) / 1_000_000_000n)),
     ...(source === client ? {} : { translatedSource: source }),
   }
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
-  return Number(text)
 }
 
 export function flowsCommand(): Command {

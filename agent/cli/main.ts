@@ -10,6 +10,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./status.ts')).statusCommand(),
   services: async () => (await import('./services.ts')).servicesCommand(),
   flows: async () => (await import('./flows.ts')).flowsCommand(),
+  events: async () => (await import('./events.ts')).eventsCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
   cleanup: async () => (await import('./cleanup.ts')).cleanupCommand(),
 }

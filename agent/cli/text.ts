@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Addresses, protocols and times as people read them. */
+import { InvalidArgumentError } from 'commander'
 import { addressText } from '../kernel/address.ts'
 import type { Addr } from '../kernel/layout.gen.ts'
 import { PROTOCOLS } from '../reconcile/keys.ts'
@@ -22,4 +23,10 @@ export function durationText(seconds: number): string {
   if (whole < 60) return `${whole}s`
   if (whole < 3_600) return `${Math.floor(whole / 60)}m${whole % 60}s`
   return `${Math.floor(whole / 3_600)}h${Math.floor((whole % 3_600) / 60)}m`
+}
+
+/** For commander's options. */
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
 }

@@ -26,8 +26,10 @@ export interface Frontend {
   /** Canonical text; "0.0.0.0" and "::" for nodePorts. */
   readonly address: string
   readonly port: number
+  /** A clusterIP has "cluster" alone, which stands for both; the others have one frontend for each. */
   readonly scope: 'cluster' | 'external'
   readonly kind: 'clusterIP' | 'externalIP' | 'loadBalancer' | 'nodePort'
+  /** The one that applies in this scope: always Cluster for an external frontend dialled from inside. */
   readonly policy: TrafficPolicy
   readonly pool: PoolIndex
   /** What happens when the pool is empty. */
@@ -40,7 +42,7 @@ export interface CompiledPort {
   readonly port: string
   readonly protocol: Protocol
   readonly affinitySeconds: number
-  /** Sorted by address bytes, then port; no two alike. */
+  /** All endpoints: IPv4 before IPv6, each by address bytes, then port; no two alike. */
   readonly backends: readonly Backend[]
   readonly frontends: readonly Frontend[]
 }

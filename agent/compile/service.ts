@@ -65,7 +65,6 @@ function compilePort(
     port: port.name,
     protocol: port.protocol,
     affinitySeconds: service.affinitySeconds,
-    // Bytes of IPv4 in 16 come before those of the IPv6 addresses that are given out (RFC 4291 section 2.4).
     backends: halves.flatMap(({ backends }) => backends),
     frontends: halves.flatMap(({ frontends }) => frontends),
   }
