@@ -34,7 +34,7 @@ build: packages node_modules/.ready bpf native
 
 ##> demo       two nodes, real connections, live maps; under two minutes (needs root)
 demo: root build run-packages system
-	$(Q)$(NODE) examples/demo.ts
+	$(Q)$(NODE) lab/demo.ts
 
 ##> test       all tests; TEST=test/native for a part, JOBS=1 for one file at a time (needs root)
 test: root build run-packages test-packages system

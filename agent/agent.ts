@@ -6,7 +6,7 @@ import type { Config } from './config.ts'
 import { reservePorts } from './kernel/reserved-ports.ts'
 import type { Node } from './objects.ts'
 import { createDriver, type Driver, newOnes } from './reconcile/driver.ts'
-import { openKernel } from './reconcile/kernel.ts'
+import { type Kernel, openKernel } from './reconcile/kernel.ts'
 import { followNetwork, type NodeNetwork } from './reconcile/node-network.ts'
 import type { Problem, Source, SourceEvents } from './source/source.ts'
 
@@ -37,7 +37,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   })
   const network = followNetwork({ config, dataplane: kernel.dataplane, devices: kernel.devices, log, onError: onFatal })
   if (reservePorts(config.nodePortRange)) log.info({ range: config.nodePortRange }, 'nodePorts reserved')
-  await source.start(events(options, driver, network, kernel.attach))
+  await source.start(events(options, driver, network, kernel))
   const timer = setInterval(() => {
     driver.sweep(config.timeouts).then(result => log.debug(result, 'swept'), onFatal)
   }, config.sweepSeconds * 1_000)
@@ -51,12 +51,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
 }
 
-/** Addresses are written before Services, and programs attached after both: nothing is translated on a partial view. */
+/**
+ * Addresses are written before Services, and programs attached after both: nothing is translated on a partial view. What another
+ * configuration had attached goes last: pods are served all the while.
+ */
 function events(
   { log, onReady, onFatal }: AgentOptions,
   driver: Driver,
   network: NodeNetwork,
-  attach: () => void,
+  kernel: Kernel,
 ): SourceEvents {
   const fresh = newOnes()
   let ready = false
@@ -66,8 +69,9 @@ function events(
         if (!ready) network.syncAddresses()
         driver.update(update)
         if (ready) return
-        attach()
+        kernel.attachSockets()
         network.begin()
+        kernel.detachSockets()
         ready = true
         onReady()
       } catch (error) {
@@ -87,5 +91,6 @@ function problemText({ where, message }: Problem): string {
 }
 
 function contextOf(config: Config, node: Node | null): CompileContext {
-  return { nodeName: config.nodeName, node, serviceProxyName: config.serviceProxyName }
+  const { nodeName, serviceProxyName, externalIPs } = config
+  return { nodeName, node, serviceProxyName, externalIPs }
 }

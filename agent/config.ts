@@ -60,6 +60,12 @@ const schema = z.strictObject({
     .string()
     .default('')
     .describe('serve Services with this service.kubernetes.io/service-proxy-name'),
+  externalIPs: z
+    .boolean()
+    .default(true)
+    .describe(
+      'serve externalIPs of Services; whoever may write a Service can take any address with them (CVE-2020-8554)',
+    ),
   nodePortAddresses: z
     .array(z.string())
     .default([])

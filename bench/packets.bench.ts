@@ -1,82 +1,140 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Nanoseconds that a packet costs in the tc programs, above a program that does nothing. */
-import { printTable } from '../agent/cli/output.ts'
-import { bridge } from '../agent/kernel/bridge.ts'
-import { type Case, frameBetween, TCP4, TCP6, UDP4, UDP6 } from '../test/bpf/cases.ts'
-import { type Dataplane, loadDataplane, type Program } from '../test/bpf/harness.ts'
-import { addService } from '../test/bpf/services.ts'
+/** Nanoseconds that a packet costs in the tc programs, above a program that does nothing; and what each part of that is. */
+import { TCP4, TCP6, UDP4, UDP6 } from '../test/bpf/cases.ts'
+import { type Dataplane, loadDataplane } from '../test/bpf/harness.ts'
+import { difference, interleave, type Measured, median, perRound } from './abba.ts'
 import { loadNullProgram } from './null-program.ts'
-import { interleave, median, type Subject, withRunTimes } from './run-time.ts'
+import { crowd, established, fragmented, icmpError, opening, type Scene, stranger, unchanged } from './packet-scenes.ts'
+import { benchOptions, printReport, type Report, type Row, saveReport, type Target } from './report.ts'
+import { apart, packed, withRunTimes } from './run-time.ts'
+import { build, NO_COMMON_LRU, PARTS } from './variants.ts'
 
-const ROUNDS = 16
-const RUNS = 2_000
-/** The control is the same program twice: further apart than this, and the figures mean nothing. */
-const LARGEST_DIFFERENCE = 0.05
+const { rounds: ROUNDS, packets: RUNS } = benchOptions(
+  'What a packet costs in the tc programs: BPF_PROG_TEST_RUN, ns above a program that does nothing.',
+  { rounds: [16, 'how often all take turns, twice each'], packets: [2_000, 'of each kind in a turn'] },
+)
 
-function established(dataplane: Dataplane, test: Case): Subject[] {
-  const backend = test.backend(1)
-  addService(dataplane, { frontends: [{ ...test.vip, proto: test.proto }], backends: [backend] })
-  const there = frameBetween(test, test.client, test.vip, { flags: 'A' })
-  const back = frameBetween(test, backend, test.client, { flags: 'A' })
-  dataplane.run('tc_pod_ingress', frameBetween(test, test.client, test.vip, { flags: 'S' }))
-  return [
-    subject(dataplane, `${test.name}, established, to the Service`, 'tc_pod_ingress', () => there),
-    subject(dataplane, `${test.name}, established, reply`, 'tc_pod_egress', () => back),
-  ]
+const CROWDS = [1, 4_096, 65_536]
+/** Room for the largest crowd, two entries a flow. */
+const CROWD_FLOWS = 262_144
+
+const ESTABLISHED: Target = { must: 250, aim: 150 }
+/** The first packet costs this much more than one of an established flow. */
+const FIRST_EXTRA: Target = { must: 500, aim: 350 }
+
+interface Subject {
+  readonly name: string
+  readonly measure: () => number
+  readonly target?: Target
 }
 
-/** Every run is a new client's. Ports come round long after their flows have been evicted. */
-function opening(dataplane: Dataplane, affinity: number): Subject {
-  const vip = { address: `10.96.1.${affinity === 0 ? 1 : 2}`, port: 80 }
-  const backends = Array.from({ length: 10 }, (_, n) => TCP4.backend(n + 1))
-  addService(dataplane, { frontends: [{ ...vip, proto: TCP4.proto }], backends, affinity })
-  const frames = Array.from({ length: 32_000 }, (_, n) => frameBetween(TCP4, { ...TCP4.client, port: 1_024 + n }, vip))
-  let next = 0
-  const what = affinity === 0 ? 'first packet of a flow' : 'first packet of a flow, ClientIP affinity'
-  return subject(dataplane, `TCP over IPv4, ${what}`, 'tc_pod_ingress', () => frames[next++ % frames.length]!)
+function apartOf({ name, programFd, frame }: Scene, target?: Target): Subject {
+  return { name, measure: () => apart(programFd, frame, RUNS), ...(target && { target }) }
 }
 
-function subject(dataplane: Dataplane, name: string, program: Program, frame: () => Buffer): Subject {
-  return { name, programFd: dataplane.programs[program], frame }
+function packedOf({ name, programFd, frame }: Scene, target?: Target): Subject {
+  return { name, measure: () => packed(programFd, frame(), RUNS * 20), ...(target && { target }) }
 }
 
-function main(): void {
-  const dataplane = loadDataplane({ flows: 16_384 })
-  const nullFd = loadNullProgram()
-  const stranger = frameBetween(TCP4, TCP4.client, TCP4.stranger, { flags: 'A' })
-  const nothing: Subject = { name: 'nothing', programFd: nullFd, frame: () => stranger }
-  const control: Subject = { ...nothing, name: 'nothing, again (control)' }
+/** Two subjects that do the same, for the control. */
+function nothing(measureOf: (scene: Scene) => Subject): readonly [Subject, Subject] {
+  const programFd = loadNullProgram()
+  const frame = Buffer.alloc(64)
+  const one = (name: string) => measureOf({ name, programFd, frame: () => frame })
+  return [one('nothing'), one('nothing, again')]
+}
+
+async function measure(part: string, method: string, zeros: readonly [Subject, Subject], subjects: readonly Subject[]) {
+  const measured = await interleave([zeros[0], ...subjects, zeros[1]], ROUNDS, subject => subject.measure())
+  const [zero, again] = zeros
+  const base = median(perRound(measured, zero))
+  const rows = subjects.map(subject => row(measured, subject, zero))
+  const control = { what: 'nothing / nothing', ratio: 1 + difference(measured, again, zero) / base }
+  const text = `${method}; nothing itself: ${base.toFixed(0)} ns; ${ROUNDS} rounds, median of the rounds`
+  return { measured, report: { part, method: text, rows, controls: [control] } satisfies Report }
+}
+
+function row(measured: Measured<Subject>, subject: Subject, zero: Subject): Row {
+  const { name, target } = subject
+  return { what: name, value: difference(measured, subject, zero), unit: 'ns', ...(target && { target }) }
+}
+
+/** With what lies between packets in practice: each run is a system call of its own. */
+async function scenes(dataplane: Dataplane, crowds: readonly Scene[]): Promise<Report> {
+  const usual = [TCP4, TCP6, UDP4, UDP6].flatMap(test => established(dataplane, test))
+  const first = apartOf(opening(dataplane, 0))
+  const [there] = usual.map(scene => apartOf(scene, ESTABLISHED))
   const subjects = [
-    nothing,
-    control,
-    subject(dataplane, 'TCP over IPv4, for no Service', 'tc_pod_ingress', () => stranger),
-    ...[TCP4, TCP6, UDP4, UDP6].flatMap(test => established(dataplane, test)),
-    opening(dataplane, 0),
-    opening(dataplane, 3_600),
+    apartOf(stranger(dataplane)),
+    there!,
+    ...usual.slice(1).map(scene => apartOf(scene, ESTABLISHED)),
+    ...fragmented(dataplane).map(scene => apartOf(scene)),
+    apartOf(icmpError(dataplane)),
+    first,
+    apartOf(opening(dataplane, 3_600)),
+    ...crowds.map(scene => apartOf(scene)),
   ]
-  const means = withRunTimes(() => interleave(subjects, ROUNDS, RUNS))
-  report(subjects, means, nothing, control)
-  bridge.close(nullFd)
-  dataplane.close()
+  const method = `${RUNS} packets a turn, each a system call`
+  const { measured, report } = await measure('packets, apart', method, nothing(apartOf), subjects)
+  const extra: Row = {
+    what: 'TCP over IPv4, first packet, above an established one',
+    value: difference(measured, first, there!),
+    unit: 'ns',
+    target: FIRST_EXTRA,
+  }
+  return { ...report, rows: [...report.rows, extra] }
 }
 
-function report(
-  subjects: readonly Subject[],
-  means: ReadonlyMap<Subject, readonly number[]>,
-  nothing: Subject,
-  control: Subject,
-): void {
-  const zero = means.get(nothing) ?? []
-  const above = (subject: Subject) => median((means.get(subject) ?? []).map((mean, round) => mean - zero[round]!))
-  const rows = subjects.slice(1).map(subject => [subject.name, above(subject).toFixed(0)])
-  printTable(['packet', 'ns above nothing'], rows)
-  const base = median(zero)
-  const apart = Math.abs(above(control)) / base
-  process.stdout.write(
-    `nothing itself: ${base.toFixed(0)} ns; ${ROUNDS} interleaved rounds of ${RUNS} packets, medians\n`,
-  )
-  if (apart > LARGEST_DIFFERENCE)
-    process.stdout.write(`noisy: the control is off by ${(apart * 100).toFixed(0)} %, so do not quote these figures\n`)
+/** As test-run figures are usually given: everything in the caches. */
+async function hot(dataplane: Dataplane): Promise<Report> {
+  const subjects = [
+    packedOf(stranger(dataplane)),
+    ...[TCP4, TCP6, UDP4, UDP6].flatMap(test => unchanged(dataplane, test)).map(scene => packedOf(scene, ESTABLISHED)),
+  ]
+  const method = `${RUNS * 20} packets a turn, closely, each coming out as it went in`
+  return (await measure('packets, closely', method, nothing(packedOf), subjects)).report
 }
 
-main()
+/** What is saved by leaving a part out. */
+async function parts(): Promise<Report> {
+  const variants = [{ name: 'all', edits: [] }, ...PARTS].map(variant => {
+    const dataplane = loadDataplane({ file: build(variant) })
+    return { ...variant, dataplane, subject: packedOf({ ...unchanged(dataplane, TCP4)[0], name: variant.name }) }
+  })
+  const method = 'TCP over IPv4, established, to the Service, closely; ns above nothing of builds that lack a part'
+  const zeros = nothing(packedOf)
+  const [all, ...others] = variants.map(({ subject }) => subject)
+  const { measured, report } = await measure('packets, parts', method, zeros, [all!, ...others])
+  for (const { dataplane } of variants) dataplane.close()
+  const rows = others.map(one => {
+    const saved = difference(measured, all!, one)
+    return {
+      what: `without ${one.name}`,
+      value: difference(measured, one, zeros[0]),
+      unit: 'ns',
+      note: `saves ${saved.toFixed(0)} ns`,
+    }
+  })
+  return { ...report, rows: [report.rows[0]!, ...rows] }
+}
+
+async function main(): Promise<void> {
+  const dataplane = loadDataplane()
+  const file = build(NO_COMMON_LRU)
+  const crowded = CROWDS.flatMap(flows => [
+    { flows, what: '', dataplane: loadDataplane({ flows: CROWD_FLOWS }) },
+    { flows, what: ', no common LRU', dataplane: loadDataplane({ flows: CROWD_FLOWS, file }) },
+  ])
+  const crowds = crowded.map(({ dataplane, flows, what }) => crowd(dataplane, flows, what))
+  publish(await withRunTimes(() => scenes(dataplane, crowds)))
+  publish(await hot(dataplane))
+  publish(await parts())
+  for (const one of [dataplane, ...crowded.map(({ dataplane }) => dataplane)]) one.close()
+}
+
+function publish(report: Report): void {
+  printReport(report)
+  saveReport(report)
+}
+
+await main()

@@ -157,6 +157,17 @@ EK_ALWAYS_INLINE bool ek_sock_backend_gone(const struct ek_sock *sock)
 	       backend->state == EK_BACKEND_FREE;
 }
 
+/* Frontends may share a backend: its answers have the name of the one that was sent to last. */
+EK_ALWAYS_INLINE void ek_dial_rename(const struct ek_dial *dial, const struct ek_sock *chosen)
+{
+	struct ek_sock_key key = {
+		.cookie = dial->key.cookie, .addr = chosen->addr, .port = chosen->port};
+	struct ek_sock *orig = bpf_map_lookup_elem(&ek_sock_orig, &key);
+
+	if (!orig || orig->port != dial->key.port || !ek_addr_equal(&orig->addr, &dial->key.addr))
+		ek_dial_remember(dial, chosen);
+}
+
 /* A datagram of a socket that is not connected: the choice stays as long as the backend is there.
  */
 EK_ALWAYS_INLINE int ek_dial_datagram(const struct ek_dial *dial, struct ek_sock *chosen)
@@ -166,6 +177,7 @@ EK_ALWAYS_INLINE int ek_dial_datagram(const struct ek_dial *dial, struct ek_sock
 
 	if (known && !ek_sock_backend_gone(known)) {
 		*chosen = *known;
+		ek_dial_rename(dial, chosen);
 		return EK_ALLOW;
 	}
 	verdict = ek_dial_choose(dial, chosen);

@@ -269,7 +269,7 @@ static __noinline int ek_parse(struct __sk_buff *skb, struct ek_packet *p)
 		return parsed;
 	if (ip.end == ~0u)
 		ip.end = skb->len;
-	if (ip.end > skb->len)
+	if (ip.end > skb->len || ip.l4 > ip.end)
 		return EK_PARSED_FOREIGN;
 	p->tuple.saddr = ip.saddr;
 	p->tuple.daddr = ip.daddr;

@@ -12,6 +12,7 @@
 #include "parse.h"
 #include "refuse.h"
 #include "report.h"
+#include "reset.h"
 #include "scratch.h"
 #include "select.h"
 
@@ -27,7 +28,9 @@ EK_ALWAYS_INLINE int ek_drop(struct ek_packet *p, __u32 service, __u32 reason)
 EK_ALWAYS_INLINE int ek_refuse_or_drop(struct __sk_buff *skb, struct ek_packet *p, __u32 service,
 				       __u32 reason)
 {
-	if (ek_refuse(skb, p))
+	int reset = ek_reset(skb, p);
+
+	if (reset == -2 || (reset == -1 && ek_refuse(skb, p)))
 		return ek_drop(p, service, EK_REASON_REFUSE_FAILED);
 	ek_report_rejected(&p->tuple, service, reason, EK_EVENT_REFUSE);
 	return bpf_redirect(skb->ifindex, 0);

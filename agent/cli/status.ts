@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel status`: is this node's dataplane in place, how full is it, and what was turned away and why. */
 import { Command } from 'commander'
-import { listAttachments } from '../kernel/attach.ts'
-import { bridge } from '../kernel/bridge.ts'
-import { listDevices } from '../kernel/devices.ts'
+import { type Feature, probeFeatures } from '../kernel/features.ts'
 import { BackendState, FrontendFlag, Reason, reasonName } from '../kernel/layout.gen.ts'
 import { pinFolder } from '../kernel/pins.ts'
 import type { Dataplane } from '../reconcile/dataplane.ts'
 import { blocksOf } from '../reconcile/table.ts'
 import { bpffsOption, withDataplane } from './bpffs.ts'
 import { type Format, outputOption, printJson, printTable } from './output.ts'
+import { type DeviceProgram, devicePrograms, type SocketProgram, socketPrograms } from './programs.ts'
 
 export interface Fill {
   readonly map: string
@@ -17,19 +16,14 @@ export interface Fill {
   readonly size: number
 }
 
-export interface AttachedProgram {
-  readonly device: string
-  readonly direction: string
-  readonly kind: string
-  readonly program: string
-  /** Instructions that the verifier went through when it was loaded; 1,000,000 are allowed. */
-  readonly verifiedInstructions: number
-}
-
 export interface Status {
   readonly pins: string
   readonly maps: readonly Fill[]
-  readonly programs: readonly AttachedProgram[]
+  /** Of the packet path, in this network namespace. */
+  readonly programs: readonly DeviceProgram[]
+  /** Of the socket path. */
+  readonly sockets: readonly SocketProgram[]
+  readonly features: readonly Feature[]
   /** Packets turned away, by reason. */
   readonly rejected: Readonly<Record<string, bigint>>
 }
@@ -39,7 +33,9 @@ export function statusOf(dataplane: Dataplane, bpffs: string): Status {
   return {
     pins: folder.path,
     maps: fills(dataplane),
-    programs: attachedPrograms(bpffs),
+    programs: devicePrograms(folder),
+    sockets: socketPrograms(folder),
+    features: probeFeatures(),
     rejected: rejectedByReason(dataplane),
   }
 }
@@ -74,57 +70,66 @@ function countBackends(backends: Dataplane['backends']): number {
   return n
 }
 
-function attachedPrograms(bpffs: string): AttachedProgram[] {
-  const devices = new Map(listDevices().map(device => [device.ifindex, device.name]))
-  return listAttachments(pinFolder(bpffs))
-    .filter(attachment => devices.has(attachment.ifindex))
-    .map(({ kind, ifindex, direction, programId }) => {
-      const program = programInfo(programId)
-      return { device: devices.get(ifindex) ?? '', direction, kind, ...program }
-    })
-}
-
-function programInfo(id: number): Pick<AttachedProgram, 'program' | 'verifiedInstructions'> {
-  const fd = bridge.programById(id)
-  if (fd < 0) return { program: `#${id}`, verifiedInstructions: 0 }
-  const info = bridge.programInfo(fd)
-  bridge.close(fd)
-  if (typeof info === 'number') return { program: `#${id}`, verifiedInstructions: 0 }
-  return { program: info.name, verifiedInstructions: info.verifiedInsns }
-}
-
 /** "NO_ENDPOINTS": 3. Only those that have happened. */
 function rejectedByReason({ reasons }: Dataplane): Record<string, bigint> {
   const all = [...reasons.sums()].filter(([reason, n]) => reason !== Reason.NONE && n > 0n)
   return Object.fromEntries(all.map(([reason, n]) => [reasonName(reason), n]))
 }
 
-function printStatus(status: Status): void {
-  process.stdout.write(`Maps, pinned in ${status.pins}\n`)
+function printFills({ pins, maps }: Status): void {
+  process.stdout.write(`Maps, pinned in ${pins}\n`)
   const percent = ({ used, size }: Fill) => `${((100 * used) / size).toFixed(1)}%`
   printTable(
     ['map', 'used', 'size', 'fill'],
-    status.maps.map(fill => [fill.map, fill.used, fill.size, percent(fill)]),
+    maps.map(fill => [fill.map, fill.used, fill.size, percent(fill)]),
   )
-  process.stdout.write('\nPrograms\n')
-  if (status.programs.length === 0) process.stdout.write('none attached in this network namespace\n')
+}
+
+function printPrograms({ programs, sockets }: Status): void {
+  process.stdout.write('\nSocket path\n')
+  if (sockets.length === 0) process.stdout.write('not attached\n')
+  else
+    printTable(
+      ['cgroup', 'program', 'verified instructions'],
+      sockets.map(p => [p.cgroup, p.program, p.verifiedInstructions]),
+    )
+  process.stdout.write('\nPacket path\n')
+  if (programs.length === 0) process.stdout.write('not attached to a device of this network namespace\n')
   else
     printTable(
       ['device', 'direction', 'by', 'program', 'verified instructions'],
-      status.programs.map(p => [p.device, p.direction, p.kind, p.program, p.verifiedInstructions]),
+      programs.map(p => [p.device, p.direction, p.kind, p.program, p.verifiedInstructions]),
     )
+}
+
+function printFeatures(features: readonly Feature[]): void {
+  const missing = features.filter(({ present }) => !present)
+  process.stdout.write(missing.length > 0 ? '\nThis kernel lacks\n' : '\nThis kernel lacks nothing.\n')
+  if (missing.length > 0)
+    printTable(
+      ['feature', 'since', 'without it'],
+      missing.map(({ name, since, consequence }) => [name, since, consequence]),
+    )
+}
+
+export function printStatus(status: Status): void {
+  printFills(status)
+  printPrograms(status)
+  printFeatures(status.features)
   const rejected = Object.entries(status.rejected)
   process.stdout.write(rejected.length > 0 ? '\nTurned away\n' : '\nNothing was turned away.\n')
   if (rejected.length > 0)
     printTable(
-      ['reason', 'packets'],
+      ['reason', 'times'],
       rejected.map(([reason, n]) => [reason, String(n)]),
     )
 }
 
 export function statusCommand(): Command {
   return new Command('status')
-    .description("This node's dataplane: maps and their fill, attached programs, packets turned away by reason.")
+    .description(
+      "This node's dataplane: maps and their fill, attached programs, what the kernel lacks, what was turned away and why.",
+    )
     .addOption(bpffsOption())
     .addOption(outputOption())
     .action(({ bpffs, output }: { bpffs: string; output: Format }) => {

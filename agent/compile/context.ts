@@ -12,4 +12,6 @@ export interface CompileContext {
   readonly families?: readonly Family[]
   /** Serve Services that carry this value of service.kubernetes.io/service-proxy-name; empty: none that carry the label. */
   readonly serviceProxyName: string
+  /** false: externalIPs of Services are not served. Default true. */
+  readonly externalIPs?: boolean
 }

@@ -16,7 +16,7 @@ export interface Vips {
 /** For each family that is served here and in which the Service has a clusterIP (kube-proxy's serviceToServiceMap). */
 export function vipsOf(service: Service, context: CompileContext, warn: Warn): readonly Vips[] {
   const clusterIPs = readAll(service.clusterIPs, i => `spec.clusterIPs[${i}]`, isUsable, warn)
-  const externalIPs = readAll(service.externalIPs, i => `spec.externalIPs[${i}]`, isDialable, warn)
+  const externalIPs = readExternalIPs(service, context, warn)
   const ingress = service.loadBalancer.map(({ ip, ipMode }) => (ipMode === 'VIP' ? ip : ''))
   const loadBalancer = readAll(ingress, i => `status.loadBalancer.ingress[${i}].ip`, isDialable, warn)
   const own = FAMILIES.filter(family => clusterIPs.some(address => address?.family === family))
@@ -44,6 +44,17 @@ function readAll(texts: readonly string[], field: (i: number) => string, check: 
     if (wrong) warn(field(i), `"${text}" is ${wrong}: it is left out`)
     return wrong ? undefined : address
   })
+}
+
+/** Whoever may write a Service can take any address with them, of another Service or of the world (CVE-2020-8554). */
+function readExternalIPs({ externalIPs }: Service, { externalIPs: served = true }: CompileContext, warn: Warn) {
+  if (served) return readAll(externalIPs, i => `spec.externalIPs[${i}]`, isDialable, warn)
+  if (externalIPs.length > 0)
+    warn(
+      'spec.externalIPs',
+      `${externalIPs.join(', ')}: not served here, the agent's configuration says externalIPs: false`,
+    )
+  return []
 }
 
 /** As a frontend the unspecified address means every address of the node. */

@@ -104,10 +104,21 @@ export function listHooks(folder: PinFolder): AttachedHook[] {
 
 /** The folder of a cgroup by its id, looked for from the root down. */
 export function cgroupPath(root: string, id: bigint): string | undefined {
-  if (statSync(root, { bigint: true }).ino === id) return root
-  for (const entry of readdirSync(root, { withFileTypes: true })) {
-    const found = entry.isDirectory() ? cgroupPath(join(root, entry.name), id) : undefined
+  if (statSync(root, { bigint: true, throwIfNoEntry: false })?.ino === id) return root
+  for (const child of childrenOf(root)) {
+    const found = cgroupPath(child, id)
     if (found !== undefined) return found
   }
   return undefined
+}
+
+/** Cgroups come and go while we look. */
+function childrenOf(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true })
+    return entries.filter(entry => entry.isDirectory()).map(entry => join(folder, entry.name))
+  } catch (error) {
+    if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw error
+  }
 }

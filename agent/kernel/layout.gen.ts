@@ -885,6 +885,20 @@ export const MAPS = {
 
 /** The programs of each object file, with their sections. */
 export const PROGRAMS = {
+  destroy: [
+    { name: 'destroy_tcp', section: 'iter/tcp' },
+    { name: 'destroy_udp', section: 'iter/udp' },
+  ],
+  probe: [
+    { name: 'probe_clock', section: 'cgroup/connect4' },
+    { name: 'probe_peername', section: 'cgroup/getpeername4' },
+    { name: 'probe_release', section: 'cgroup/sock_release' },
+    { name: 'probe_set_retval', section: 'cgroup/connect4' },
+    { name: 'probe_tcx', section: 'tc' },
+  ],
+  probe_destroy: [
+    { name: 'probe_destroy', section: 'iter/udp' },
+  ],
   socket: [
     { name: 'sock_bound4', section: 'cgroup/post_bind4' },
     { name: 'sock_bound6', section: 'cgroup/post_bind6' },

@@ -3,15 +3,17 @@
 import { readFileSync } from 'node:fs'
 import { MismatchError } from './mismatch.ts'
 
-/** Mount point of the first file system of a type, from /proc/mounts (proc(5)). */
-export function findMount(type: string): string | undefined {
-  const lines = readFileSync('/proc/mounts', 'utf8').split('\n')
-  return lines.map(line => line.split(' ')).find(fields => fields[2] === type)?.[1]
+/** Mount point of the first file system of a type; `mounts` is the text of /proc/mounts (proc(5)). */
+export function findMount(type: string, mounts: string): string | undefined {
+  const fields = mounts.split('\n').map(line => line.split(' '))
+  const point = fields.find(([, , kind]) => kind === type)?.[1]
+  // Spaces, tabs, line ends and backslashes of a path are written as octal numbers.
+  return point?.replaceAll(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
 
 /** The root of cgroup2. Throws MismatchError when it is not mounted. */
-export function cgroupRoot(): string {
-  const root = findMount('cgroup2')
-  if (root) return root
+export function cgroupRoot(mounts = readFileSync('/proc/mounts', 'utf8')): string {
+  const root = findMount('cgroup2', mounts)
+  if (root !== undefined) return root
   throw new MismatchError('no cgroup2 file system is mounted', 'Mount it: mount -t cgroup2 none /sys/fs/cgroup')
 }

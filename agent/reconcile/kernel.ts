@@ -16,8 +16,10 @@ import { type StaleSockets, staleSockets } from './stale-sockets.ts'
 export interface Kernel {
   readonly dataplane: Dataplane
   readonly devices: PodDevices
-  /** Puts the socket path in place, or takes it away: as configured. */
-  readonly attach: () => void
+  /** Puts the socket path in place, when it is configured. */
+  readonly attachSockets: () => void
+  /** Takes away a socket path that an earlier configuration had put in place and this one has not. */
+  readonly detachSockets: () => void
   readonly destroyStaleSockets: () => void
   close(): void
 }
@@ -33,7 +35,10 @@ export function openKernel(config: Config, log: Logger): Kernel {
   return {
     dataplane,
     devices: podDevices(folder, programs, config.podPath === 'socket' ? config.packetDevices : config.podDevices),
-    attach: () => (sockets ? sockets.attach() : detachSocketPath(folder)),
+    attachSockets: () => sockets?.attach(),
+    detachSockets() {
+      if (sockets === undefined) detachSocketPath(folder)
+    },
     destroyStaleSockets: () => sockets?.stale?.request(),
     close() {
       sockets?.close()
@@ -74,7 +79,11 @@ function socketPath(config: Config, folder: PinFolder, load: Load, log: Logger):
   const onError = (error: Error) => log.error({ error: error.message }, 'sockets of gone backends may have been left')
   const stale = destroy && staleSockets({ object: destroy, tcp: config.destroyTcp, onError })
   return {
-    attach: () => attachSocketPath(folder, object, cgroup),
+    attach() {
+      attachSocketPath(folder, object, cgroup)
+      // Left by an agent that was killed between the change and this.
+      stale?.request()
+    },
     stale,
     close() {
       stale?.close()

@@ -55,6 +55,8 @@ export interface LoadOptions {
   readonly flows?: number
   /** One in so many new flows makes an event. */
   readonly eventSample?: number
+  /** Path of another build of tc.bpf.c. */
+  readonly file?: string
 }
 
 /** Throws when the kernel refuses the object, with the verifier's log. */
@@ -90,15 +92,15 @@ export function loadDataplane(options: LoadOptions = {}) {
   }
 }
 
-function openObject({ flows = 16_384, eventSample = 0 }: LoadOptions): BpfObject {
-  const object = bridge.objectOpen(readFileSync(OBJECT), 'tc.bpf.o')
-  if (typeof object === 'number') throw new Error(`can't open ${OBJECT}: errno ${-object}`)
+function openObject({ flows = 16_384, eventSample = 0, file = OBJECT }: LoadOptions): BpfObject {
+  const object = bridge.objectOpen(readFileSync(file), 'tc.bpf.o')
+  if (typeof object === 'number') throw new Error(`can't open ${file}: errno ${-object}`)
   const settings = Buffer.alloc(SETTINGS_SIZE)
   encodeSettings({ eventSample, netnsCookie: 0n }, settings)
   must(bridge.objectSetRodata(object, settings), "can't set ek_settings")
   must(bridge.objectSetMaxEntries(object, MAPS.flows.name, flows), "can't size ek_flows")
   const { errno, log } = bridge.objectLoad(object)
-  if (errno < 0) throw new Error(`can't load ${OBJECT}: errno ${-errno}\n${log}`)
+  if (errno < 0) throw new Error(`can't load ${file}: errno ${-errno}\n${log}`)
   return object
 }
 

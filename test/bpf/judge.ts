@@ -11,6 +11,7 @@ import type { Icmp } from '../packet/icmp.ts'
 import type { IpPacket } from '../packet/ip.ts'
 import { type Packet, parse, parseIp } from '../packet/packet.ts'
 import { ETHERTYPE, PROTO } from '../packet/protocol.ts'
+import type { Tcp } from '../packet/tcp.ts'
 import { type Outcome, type Program, VERDICT } from './harness.ts'
 
 /** Addresses, as text. */
@@ -27,6 +28,7 @@ export const TREATMENTS = [
   'error translated',
   'hairpin',
   'refused',
+  'reset',
 ] as const
 export type Treatment = (typeof TREATMENTS)[number]
 
@@ -50,6 +52,10 @@ export function judge(program: Program, frame: Buffer, outcome: Outcome, known: 
   if (isAnswer(frame, before.ethernet, after)) {
     expectAnswer(before, outcome.frame, after)
     return 'refused'
+  }
+  if (isReset(before, after)) {
+    expectReset(frame, before, outcome.frame, after)
+    return 'reset'
   }
   expectTranslated(macsSwapped(frame), before, outcome.frame, after)
   return 'hairpin'
@@ -185,6 +191,27 @@ function isAnswer(sent: Buffer, link: Ethernet, after: Packet): boolean {
   const { payload: quote, isError } = transport
   const isQuoted = quote.equals(sent.subarray(link.headerLength, link.headerLength + quote.length))
   return isError && isQuoted && ip!.src.equals(ends.dst) && ip!.dst.equals(ends.src)
+}
+
+/** A SYN that came back as a RST, from where it was going to. */
+function isReset(before: Packet, after: Packet): boolean {
+  const [sent, got] = [before.transport, after.transport]
+  if (sent?.kind !== 'tcp' || got?.kind !== 'tcp' || !before.ip || !after.ip) return false
+  const isTurned = after.ip.src.equals(before.ip.dst) && after.ip.dst.equals(before.ip.src)
+  return isTurned && got.flags === 'RA' && sent.flags.includes('S') && !sent.flags.includes('A')
+}
+
+/** RFC 9293 3.5.2: from the port that was dialled, acknowledging the SYN alone. */
+function expectReset(frame: Buffer, before: Packet, out: Buffer, after: Packet): void {
+  const [sent, got] = [before.transport as Tcp, after.transport as Tcp]
+  if (got.sport !== sent.dport || got.dport !== sent.sport) throw new Error('the RST has other ports')
+  if (got.seq !== 0 || got.ack !== (sent.seq + 1) >>> 0) throw new Error('the RST has other numbers')
+  if (got.headerLength !== 20 || got.payload.length > 0) throw new Error('the RST is longer than its header')
+  if (!after.ethernet.dst.equals(before.ethernet.src) || !after.ethernet.src.equals(before.ethernet.dst))
+    throw new Error('the RST goes to another MAC')
+  expectSameSums(before.ip!, after.ip!, 'RST: ')
+  const faults = checkPacket(frame).length === 0 ? checkPacket(out) : []
+  if (faults.length > 0) throw new Error(`the RST is wrong: ${faults.join(', ')}`)
 }
 
 function expectAnswer(before: Packet, out: Buffer, after: Packet): void {

@@ -6,7 +6,18 @@ import { ethernet } from '../packet/ethernet.ts'
 import { destinationOptions, fragmentHeader, hopByHop } from '../packet/extension.ts'
 import { icmp4 } from '../packet/icmp4.ts'
 import { icmp6 } from '../packet/icmp6.ts'
-import { CASES, type Case, type FrameFields, frameBetween, ipBetween, packetBetween, SCTP4, SCTP6 } from './cases.ts'
+import {
+  CASES,
+  type Case,
+  type FrameFields,
+  frameBetween,
+  ipBetween,
+  packetBetween,
+  SCTP4,
+  SCTP6,
+  TCP4,
+  UDP4,
+} from './cases.ts'
 import { loadDataplane, type Program, shortestRun, VERDICT } from './harness.ts'
 import { addService } from './services.ts'
 
@@ -88,3 +99,30 @@ function isNotCorrupted(t: Test, frame: Buffer, what: string): void {
   if (verdict === VERDICT.PASS && out.length !== frame.length)
     t.fail(`${what}: ${describeFully(frame)}\n${describeFully(out)}`)
 }
+
+t.test('a header that is longer than the frame, under a total length of zero (BIG TCP)', async t => {
+  for (const test of [TCP4, UDP4]) {
+    const frame = frameBetween(test, test.client, test.vip, { options: Buffer.alloc(40, 1) })
+    for (const fragment of [0, 0x2000, 0x0002]) {
+      frame.writeUInt16BE(0, 16)
+      frame.writeUInt16BE(fragment, 20)
+      for (const length of [34, 40, 60, 73]) {
+        isUnharmed(
+          t,
+          'tc_pod_ingress',
+          frame.subarray(0, length),
+          `${test.name}, fragment field ${fragment}, ${length} bytes`,
+        )
+      }
+    }
+  }
+  // With known ports a later fragment needs nothing of the header but the addresses.
+  const first = frameBetween(UDP4, UDP4.client, UDP4.vip, { id: 9 })
+  first.writeUInt16BE(0x2000, 20)
+  dataplane.run('tc_pod_ingress', first)
+  const later = Buffer.from(first.subarray(0, 44))
+  later[14] = 0x4f
+  later.writeUInt16BE(0, 16)
+  later.writeUInt16BE(0x0002, 20)
+  isUnharmed(t, 'tc_pod_ingress', later, 'a later fragment')
+})

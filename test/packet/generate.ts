@@ -92,7 +92,7 @@ function randomExtensions(random: Random, address: string): Extension[] {
 
 function randomMessage(random: Random, population: Population, version: 4 | 6, ends: TextEnds): Message {
   const ports = { sport: random.pick(population.ports), dport: random.pick(population.ports) }
-  const payload = random.bytes(random.below(48))
+  const payload = random.bytes(random.once(3) ? 0 : random.below(48))
   const kind = random.below(20)
   if (kind < 8)
     return tcp({ ...ports, seq: random.word(), flags: random.pick(FLAGS), ...randomOptions(random), payload })

@@ -76,7 +76,7 @@ async function changes(t: Test, cluster: Cluster, numbers: readonly number[], se
 async function isSwitched(t: Test, cluster: Cluster): Promise<void> {
   const put = (spec: object) => cluster.put('live', stickyService(LIVE, spec))
   const reached = async () => {
-    const target = { protocol: 'http', address: vip(LIVE), port: 80, count: 20 } as const
+    const target = { protocol: 'http', address: vip(LIVE), port: 80, count: 40 } as const
     return who(await cluster.lab.dial('client', target)).length
   }
   t.equal(await reached(), BACKENDS.length, 'without affinity, connections spread')

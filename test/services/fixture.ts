@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster of two nodes in the lab, for tests of what Services do; every scenario runs once for each path of pods' packets. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -34,8 +34,19 @@ export interface Cluster {
   remove(name: string): Promise<void>
   /** What a node's maps say now. */
   live(node?: string): LiveService[]
+  /** What a node's agent has logged. */
+  log(node?: string): Promise<LogLine[]>
   /** Waits for the maps of every node. */
   settled(what: string, holds: (services: readonly LiveService[]) => boolean): Promise<void>
+}
+
+/** Of pino. */
+export interface LogLine {
+  readonly level: number
+  readonly msg: string
+  /** Of "applied": to the maps. */
+  readonly writes?: number
+  readonly services?: number
 }
 
 export interface ClusterOptions {
@@ -114,11 +125,19 @@ function clusterOf(path: PodPath, lab: Lab, bpffs: string): Cluster {
     live,
     put: (name, ...manifests) => replace(file(name), text(manifests)),
     remove: name => rm(file(name)),
+    log: async (node = 'node1') => readLog(await readFile(join(lab.folder, 'logs', `agent-${node}.log`), 'utf8')),
     async settled(what, holds) {
       if (await within(LIVE_WITHIN_MS, () => nodes.every(node => holds(live(node))))) return
       throw new Error(`the maps do not say after ${LIVE_WITHIN_MS} ms: ${what}`)
     },
   }
+}
+
+function readLog(text: string): LogLine[] {
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map(line => JSON.parse(line))
 }
 
 function text(manifests: readonly Manifest[]): string {

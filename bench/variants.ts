@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Other builds of bpf/, each with some lines changed: what a packet saves when a part is not there is what the part costs. */
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const BPF = join(import.meta.dirname, '../bpf')
+
+export interface Edit {
+  readonly file: string
+  readonly from: string
+  readonly to: string
+}
+
+export interface Variant {
+  readonly name: string
+  readonly edits: readonly Edit[]
+}
+
+/** Of one map in maps.h. */
+function flowsType(type: string): Edit {
+  const tail = '\n\t__uint(max_entries, 262144);\n\t__type(key, struct ek_tuple);'
+  return { file: 'maps.h', from: `__uint(type, BPF_MAP_TYPE_LRU_HASH);${tail}`, to: `${type}${tail}` }
+}
+
+export const NO_COMMON_LRU: Variant = {
+  name: 'BPF_F_NO_COMMON_LRU',
+  edits: [flowsType('__uint(type, BPF_MAP_TYPE_LRU_HASH);\n\t__uint(map_flags, BPF_F_NO_COMMON_LRU);')],
+}
+
+const pass = 'return p && ek_packet_read(skb, p) ? ek_from_pod(skb, p) : EK_PASS;'
+const lookup = 'flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);\n\tif (flow) {'
+
+/** In the order of a packet's way. None of them but the maps' is a program that one could run. */
+export const PARTS: readonly Variant[] = [
+  { name: 'reading the packet', edits: [{ file: 'tc.bpf.c', from: pass, to: 'return p ? EK_PASS : EK_PASS;' }] },
+  {
+    name: 'all but reading',
+    edits: [{ file: 'tc.bpf.c', from: pass, to: 'return p && ek_packet_read(skb, p) ? EK_PASS : EK_PASS;' }],
+  },
+  {
+    name: 'all but reading and the flow',
+    edits: [{ file: 'tc.bpf.c', from: lookup, to: `${lookup}\n\t\treturn EK_PASS;` }],
+  },
+  { name: 'the clock', edits: [{ file: 'tc.bpf.c', from: '__u64 now = ek_now();', to: '__u64 now = 1;' }] },
+  {
+    name: 'counters',
+    edits: [{ file: 'tc.bpf.c', from: 'ek_count_packet(service, skb->len - p->l3);', to: '' }],
+  },
+  {
+    name: 'writing and sums',
+    edits: [{ file: 'tc.bpf.c', from: 'ek_rewrite(skb, p, to) || ', to: '' }],
+  },
+  {
+    name: 'the sum for addresses',
+    edits: [
+      {
+        file: 'nat.h',
+        from: 'if (ek_csum_apply_pseudo(skb, p, p->l4 + offset, addr_difference, flags))',
+        to: 'if (0)',
+      },
+    ],
+  },
+  {
+    name: 'the sum for ports',
+    edits: [
+      {
+        file: 'nat.h',
+        from: 'return bpf_l4_csum_replace(skb, p->l4 + offset, 0, port_difference, flags);',
+        to: 'return 0;',
+      },
+    ],
+  },
+  NO_COMMON_LRU,
+]
+
+/** Compiles, and gives the object's path; it goes when this process ends. Throws when an edit has nothing to change. */
+export function build({ name, edits }: Variant): string {
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  cpSync(BPF, folder, { recursive: true, filter: path => !path.startsWith(join(BPF, 'build')) })
+  for (const { file, from, to } of edits) {
+    const path = join(folder, file)
+    const text = readFileSync(path, 'utf8')
+    if (!text.includes(from))
+      throw new Error(`variant "${name}": bpf/${file} no longer has "${from}": mend bench/variants.ts`)
+    writeFileSync(path, text.replaceAll(from, to))
+  }
+  // -w: functions that nobody calls any more are no mistake here.
+  execFileSync('make', ['-s', '-C', folder, 'CLANG=clang -w', 'build/tc.bpf.o'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  return join(folder, 'build/tc.bpf.o')
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A cluster in the lab whose pods are served when they dial, and what its nodes' maps and agents say. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { stringify } from 'yaml'
+import { withDataplane } from '../../agent/cli/bpffs.ts'
+import { type LiveService, liveServices } from '../../agent/cli/services.ts'
+import type { Dataplane } from '../../agent/reconcile/dataplane.ts'
+import { agentLabel } from '../../lab/agents.ts'
+import { bpffsFolder } from '../../lab/bpffs.ts'
+import type { Lab } from '../../lab/lab.ts'
+import { bpffsMount, cgroupMount } from '../../lab/mount.ts'
+import { labPaths } from '../../lab/state.ts'
+import type { TopologyInput } from '../../lab/topology.ts'
+import { upLab } from '../../lab/up.ts'
+import { replace, TOPOLOGY } from '../services/fixture.ts'
+import { type Manifest, service } from '../services/manifests.ts'
+
+export type { Test }
+
+export interface Cluster {
+  readonly lab: Lab
+  /** The cgroup of a node's processes. */
+  cgroup(node: string): string
+  bpffs(node: string): string
+  /** Looks into a node's maps. */
+  look<T>(what: (dataplane: Dataplane) => T, node?: string): T
+  /** Writes manifests into NAME.yaml, all at once, as an editor does. */
+  put(name: string, ...manifests: readonly Manifest[]): Promise<void>
+  /** Waits for the maps of node1. */
+  settled(what: string, holds: (services: readonly LiveService[]) => boolean): Promise<void>
+  /** Ends a node's agent and starts it with a configuration put over that of the cluster. */
+  restart(node: string, config: object, signal?: NodeJS.Signals): Promise<void>
+  /** What a node's agent said, from its first start on. */
+  log(node: string): LogLine[]
+}
+
+export interface LogLine {
+  readonly msg: string
+  readonly level: number
+  readonly writes?: number
+  readonly services?: number
+}
+
+export interface ClusterOptions {
+  readonly manifests?: readonly Manifest[]
+  readonly config?: object
+  readonly topology?: TopologyInput
+}
+
+const TIMEOUT_MS = 150_000
+const SETTLED_MS = 3000
+
+/** web-0 and web-1 run on node1 beside client and neighbour, web-2 on node2 beside stranger. Taken down when the test ends. */
+export async function clusterFor(test: Test, options: ClusterOptions = {}): Promise<Cluster> {
+  const { manifests = [service()], config = {}, topology = TOPOLOGY } = options
+  t.setTimeout(TIMEOUT_MS)
+  const file = configuration(config)
+  const lab = await upLab({
+    name: `k${process.pid}`,
+    topology,
+    manifests: { 'services.yaml': text(manifests) },
+    config: file,
+  })
+  test.teardown(() => lab.down())
+  return clusterOf(lab, { file, config }, await bpffsMount(), await cgroupMount())
+}
+
+/** A file that lives as long as this process. */
+function configuration(content: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
+  process.once('exit', () => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'config.yaml')
+  writeFileSync(file, stringify(content))
+  return file
+}
+
+interface Base {
+  readonly file: string
+  readonly config: object
+}
+
+function clusterOf(lab: Lab, base: Base, bpffs: string, cgroups: string): Cluster {
+  const bpffsOf = (node: string) => bpffsFolder(bpffs, lab.name, node)
+  const look: Cluster['look'] = (what, node = 'node1') => withDataplane(bpffsOf(node), what)
+  return {
+    lab,
+    cgroup: node => join(cgroups, `ek-lab-${lab.name}`, node),
+    bpffs: bpffsOf,
+    look,
+    put: (name, ...manifests) => replace(join(lab.manifests, `${name}.yaml`), text(manifests)),
+    async settled(what, holds) {
+      const end = performance.now() + SETTLED_MS
+      while (!holds(look(liveServices))) {
+        if (performance.now() > end) throw new Error(`the maps do not say after ${SETTLED_MS} ms: ${what}`)
+        await sleep(5)
+      }
+    },
+    async restart(node, config, signal) {
+      await writeFile(base.file, stringify({ ...base.config, ...config }))
+      await lab.stopAgent(node, signal)
+      await lab.startAgent(node)
+    },
+    log: node => logLines(labPaths(lab.name).log(agentLabel(node))),
+  }
+}
+
+function logLines(file: string): LogLine[] {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  return lines.filter(line => line.startsWith('{')).map(line => JSON.parse(line))
+}
+
+function text(manifests: readonly Manifest[]): string {
+  return manifests.map(manifest => stringify(manifest)).join('---\n')
+}
+
+/** Names of pods by their address, of both families and mapped into IPv6. */
+export function podsByAddress({ plan }: Lab): ReadonlyMap<string, string> {
+  return new Map(
+    plan.pods.flatMap(({ name, addresses: { v4, v6 } }) => [v4, v6, `::ffff:${v4}`].map(a => [a, name] as const)),
+  )
+}
