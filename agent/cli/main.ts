@@ -36,6 +36,12 @@ async function main(argv: readonly string[]): Promise<number> {
   return Number(process.exitCode ?? 0)
 }
 
+// `evenkeel services | head` is no failure.
+process.stdout.on('error', error => {
+  if ('code' in error && error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
 try {
   process.exitCode = await main(process.argv)
 } catch (error) {

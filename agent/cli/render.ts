@@ -36,7 +36,7 @@ export function renderCommand(): Command {
 Warnings go to standard error. The exit code is 1 when an object could not be read; the rest is printed all the same.
 
 Examples:
-  evenkeel render -f examples/demo
+  evenkeel render -f examples
   kubectl get services,endpointslices,nodes -A -o yaml | evenkeel render -f - --node node1 -o json`,
     )
     .action(render)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Services compiled for a node, as rows for people and programs. */
-import { hostPort } from '../compile/address.ts'
+import { hostPort } from '../address.ts'
 import { claimIndex } from '../compile/claims.ts'
 import type { CompiledPort, Frontend } from '../compile/compiled.ts'
 import type { CompileContext } from '../compile/context.ts'

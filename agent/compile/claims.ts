@@ -3,8 +3,9 @@
  * Who owns a frontend that two Services claim. Kept up to date Service by Service: the cost of a change is the size of that
  * Service and of those that it competes with.
  */
+
+import { hostPort } from '../address.ts'
 import type { ServiceKey } from '../objects.ts'
-import { hostPort } from './address.ts'
 import type { CompiledPort, CompiledService, Frontend } from './compiled.ts'
 
 export interface ClaimIndex {

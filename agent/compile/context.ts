@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What compile/ knows besides the Service: the node that it compiles for. */
+
+import type { Family } from '../address.ts'
 import type { Node } from '../objects.ts'
-import type { Family } from './address.ts'
 
 export interface CompileContext {
   /** Endpoints on this node are the local ones. Empty: none is. */

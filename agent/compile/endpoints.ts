@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The endpoints of a Service, out of its slices. */
+
+import { type Address, compareAddresses, type Family, isUnspecified, parseAddress } from '../address.ts'
 import type { Endpoint, EndpointSlice, Protocol, ServiceView, SlicePort } from '../objects.ts'
-import { type Address, compareAddresses, type Family, isUnspecified, parseAddress } from './address.ts'
 import type { Warn } from './warnings.ts'
 
 /** A slice's endpoints that can be used, with their addresses read. */

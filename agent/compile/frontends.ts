@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What clients dial to reach a Service port, in one family. */
+
+import type { Family } from '../address.ts'
 import type { Service, ServicePort, TrafficPolicy } from '../objects.ts'
-import type { Family } from './address.ts'
 import type { Frontend, PoolIndex } from './compiled.ts'
 import type { Vips } from './vips.ts'
 

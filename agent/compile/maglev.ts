@@ -3,7 +3,7 @@
  * Maglev's lookup table (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, section 3.4):
  * every backend has its own permutation of the slots, and the backends take turns to claim the next slot that is still free.
  */
-import { type Address, compareAddresses, parseAddress } from './address.ts'
+import { type Address, compareAddresses, parseAddress } from '../address.ts'
 import type { Backend } from './compiled.ts'
 import { hashBackend } from './murmur.ts'
 

@@ -3,7 +3,7 @@
  * MurmurHash3_x86_32 (A. Appleby, public domain) of the one thing that Maglev hashes: the 18 bytes of an address and a port in
  * network byte order. Written out for this length, over words, so that nothing is allocated.
  */
-import type { Address } from './address.ts'
+import type { Address } from '../address.ts'
 
 const LENGTH = 18
 

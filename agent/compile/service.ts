@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A Service with its slices, compiled for one node. Each family decides by itself, as kube-proxy's two proxiers do. */
+
+import type { Family } from '../address.ts'
 import type { Service, ServicePort, ServiceView } from '../objects.ts'
-import type { Family } from './address.ts'
 import { backendsOf } from './backends.ts'
 import type { CompiledPort, CompiledService, ServicePortName } from './compiled.ts'
 import type { CompileContext } from './context.ts'

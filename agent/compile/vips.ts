@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The addresses at which a Service asks to be dialled, read and sorted by family. */
+
+import { type Address, FAMILIES, type Family, isUnspecified, parseAddress, specialKind } from '../address.ts'
 import type { Service } from '../objects.ts'
-import { type Address, FAMILIES, type Family, isUnspecified, parseAddress, specialKind } from './address.ts'
 import type { CompileContext } from './context.ts'
 import type { Warn } from './warnings.ts'
 

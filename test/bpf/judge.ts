@@ -5,7 +5,7 @@
  */
 import { addressText } from '../packet/address.ts'
 import { checkPacket } from '../packet/check.ts'
-import { pseudoHeader, residue } from '../packet/checksum.ts'
+import { fold, pseudoHeader, residue } from '../packet/checksum.ts'
 import { type Ethernet, parseEthernet } from '../packet/ethernet.ts'
 import type { Icmp } from '../packet/icmp.ts'
 import type { IpPacket } from '../packet/ip.ts'
@@ -87,7 +87,10 @@ function withLength(packet: Buffer): Buffer {
   const at = version === 6 ? 4 : 2
   if ((version !== 4 && version !== 6) || packet.readUInt16BE(at) > 0) return packet
   const copy = Buffer.from(packet)
-  copy.writeUInt16BE(Math.max(0, packet.length - (version === 6 ? 40 : 0)), at)
+  const length = Math.max(0, packet.length - (version === 6 ? 40 : 0))
+  copy.writeUInt16BE(length, at)
+  // The header is to be as right or wrong as it was.
+  if (version === 4) copy.writeUInt16BE(fold(copy.readUInt16BE(10) + 0xffff - length), 10)
   return copy
 }
 

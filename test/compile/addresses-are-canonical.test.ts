@@ -2,7 +2,7 @@
 
 import ipaddr from 'ipaddr.js'
 import t from 'tap'
-import { compareAddresses, isUnspecified, parseAddress, specialKind } from '../../agent/compile/address.ts'
+import { compareAddresses, isUnspecified, parseAddress, specialKind } from '../../agent/address.ts'
 
 t.test('text is canonical', t => {
   const wanted: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
-import { parseAddress } from '../../agent/compile/address.ts'
+import { parseAddress } from '../../agent/address.ts'
 import { hashBackend } from '../../agent/compile/murmur.ts'
 
 /** MurmurHash3_x86_32 over any bytes, written from its definition, beside the one that is unrolled for 18. */

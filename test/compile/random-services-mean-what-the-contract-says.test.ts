@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
-import { hostPort } from '../../agent/compile/address.ts'
+import { hostPort } from '../../agent/address.ts'
 import type { CompiledPort, CompiledService, Frontend } from '../../agent/compile/compiled.ts'
 import { compileService } from '../../agent/compile/service.ts'
 import type { ServiceView } from '../../agent/objects.ts'

@@ -9,7 +9,7 @@ const { lab } = await clusterFor(t)
 
 async function output(argv: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await lab.exec('client', argv)
-  t.equal(code, 0, stderr.trim() || argv.slice(0, 2).join(' '))
+  if (code !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`)
   return stdout
 }
 

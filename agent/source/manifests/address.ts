@@ -2,8 +2,9 @@
 /** IP addresses and CIDRs as text: checked, and in the one form that compares equal (RFC 5952 for IPv6). */
 import { isIPv4, isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import type { Family } from '../../address.ts'
 
-export type Family = 'IPv4' | 'IPv6'
+export type { Family }
 
 /** Undefined for what is no address, has a zone (%eth0), leading zeros in a v4 part, or is IPv4-mapped. */
 export function canonicalAddress(text: string): string | undefined {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** IP addresses for compile/: parsed, in canonical text, and ordered by their 16 bytes. */
+/** IP addresses: parsed, in canonical text, and ordered by their 16 bytes. */
 
 export type Family = 'IPv4' | 'IPv6'
 export const FAMILIES: readonly Family[] = ['IPv4', 'IPv6']

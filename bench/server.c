@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/* server PORT: answers requests over TCP and UDP, all in one thread. Prints "ready". */
+#include <sys/epoll.h>
+#include "echo.h"
+
+static int listen_at(int type, int port)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+	int one = 1;
+
+	ek_check(fd >= 0, "socket");
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	ek_check(!bind(fd, (struct sockaddr *)&any, sizeof(any)), "bind");
+	ek_check(type == SOCK_DGRAM || !listen(fd, 4096), "listen");
+	return fd;
+}
+
+static void watch(int poll, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	ek_check(!epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+}
+
+/* Requests are small: each comes in one piece. */
+static void answer_stream(int fd)
+{
+	char request[EK_SIZE];
+	ssize_t length = recv(fd, request, sizeof(request), 0);
+
+	if (length < 0 && errno == EAGAIN)
+		return;
+	if (length <= 0 || send(fd, request, length, MSG_NOSIGNAL) < 0 || request[0] == EK_CLOSE)
+		close(fd);
+}
+
+static void answer_datagram(int fd)
+{
+	char request[EK_SIZE];
+	struct sockaddr_in from;
+	socklen_t size = sizeof(from);
+	ssize_t length = recvfrom(fd, request, sizeof(request), 0, (struct sockaddr *)&from, &size);
+
+	if (length > 0)
+		sendto(fd, request, length, 0, (struct sockaddr *)&from, size);
+}
+
+static void take(int poll, int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	ek_no_delay(fd);
+	watch(poll, fd);
+}
+
+int main(int argc, char **argv)
+{
+	int port = argc > 1 ? atoi(argv[1]) : 0;
+	int stream = listen_at(SOCK_STREAM, port), datagram = listen_at(SOCK_DGRAM, port);
+	int poll = epoll_create1(0);
+
+	watch(poll, stream);
+	watch(poll, datagram);
+	printf("ready\n");
+	fflush(stdout);
+	for (;;) {
+		struct epoll_event events[16];
+		int count = epoll_wait(poll, events, 16, -1);
+
+		for (int i = 0; i < count; i++) {
+			int fd = events[i].data.fd;
+
+			if (fd == stream)
+				take(poll, fd);
+			else if (fd == datagram)
+				answer_datagram(fd);
+			else
+				answer_stream(fd);
+		}
+	}
+}
