@@ -99,20 +99,25 @@ function rowsOf(measured: Measured<Arm>, kind: Kind, find: Find): Row[] {
     for (const way of WAYS)
       for (const many of [false, true])
         rows.push(comparison(measured, kind, find(path, many, way, true), find(path, many, way, false)))
-    for (const way of WAYS)
-      rows.push({
-        what: `${path}, ${way}: ${KINDS[kind]}: time at ${MANY} Services / at 1`,
-        value: ratio(measured, find(path, true, way, true), find(path, false, way, true)),
-        unit: 'ratio',
-        ...(kind === 'connect' && { target: GROWTH }),
-      })
+    if (kind === 'connect') rows.push(...WAYS.map(way => growth(measured, find, path, way)))
   }
-  rows.push({
-    what: `near: ${KINDS[kind]}: direct time with programs at the pod's device / without`,
-    value: ratio(measured, find('packet', false, 'near', false), find('socket', false, 'near', false)),
-    unit: 'ratio',
-  })
+  // What the path's programs take from connections that are no Service's, and in all from those that are.
+  for (const vip of [false, true])
+    rows.push({
+      what: `packet, near, ${vip ? 'VIP' : 'direct'}: ${KINDS[kind]}: rate, / direct without programs`,
+      value: ratio(measured, find('socket', false, 'near', false), find('packet', false, 'near', vip)),
+      unit: 'ratio',
+    })
   return rows
+}
+
+function growth(measured: Measured<Arm>, find: Find, path: Path, way: Way): Row {
+  return {
+    what: `${path}, ${way}: ${KINDS.connect}: VIP time, ${MANY} Services / 1`,
+    value: ratio(measured, find(path, true, way, true), find(path, false, way, true)),
+    unit: 'ratio',
+    target: GROWTH,
+  }
 }
 
 /** As a rate, or for connections as a time. */

@@ -178,11 +178,16 @@ struct ek_sock_key {
 	__u16 zero[3];
 };
 
+enum ek_sock_flag {
+	EK_SOCK_CONNECTED = 1, /* the entry goes when the socket is closed */
+};
+
 /* What stands behind the address: for a backend what was dialled, for a frontend the backend. */
 struct ek_sock {
 	struct ek_addr addr;
 	__be16 port;
-	__u16 zero;
+	__u8 flags; /* enum ek_sock_flag */
+	__u8 zero;
 	__u32 service;
 	__u32 backend;
 	__u32 generation;

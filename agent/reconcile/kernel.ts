@@ -31,7 +31,7 @@ export function openKernel(config: Config, log: Logger): Kernel {
   const packet = load('tc')
   const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
   const programs = { ingress: packet.programFd('tc_pod_ingress'), egress: packet.programFd('tc_pod_egress') }
-  const dataplane = dataplaneOf(packet)
+  const dataplane = dataplaneOf(packet, sockets?.object)
   return {
     dataplane,
     devices: podDevices(folder, programs, config.podPath === 'socket' ? config.packetDevices : config.podDevices),
@@ -67,6 +67,7 @@ function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger):
 }
 
 interface SocketPath {
+  readonly object: LoadedObject
   readonly attach: () => void
   readonly stale: StaleSockets | undefined
   close(): void
@@ -79,6 +80,7 @@ function socketPath(config: Config, folder: PinFolder, load: Load, log: Logger):
   const onError = (error: Error) => log.error({ error: error.message }, 'sockets of gone backends may have been left')
   const stale = destroy && staleSockets({ object: destroy, tcp: config.destroyTcp, onError })
   return {
+    object,
     attach() {
       attachSocketPath(folder, object, cgroup)
       // Left by an agent that was killed between the change and this.
