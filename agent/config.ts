@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { parse, YAMLParseError } from 'yaml'
 import { z } from 'zod'
+import { parseBindAddress } from './serve/bind-address.ts'
 
 export const API_VERSION = 'evenkeel.io/v1alpha1'
 export const KIND = 'EvenkeelConfiguration'
@@ -80,6 +81,14 @@ const schema = z.strictObject({
     .string()
     .default('/var/lib/evenkeel/allocations.json')
     .describe('clusterIPs and nodePorts given out'),
+  healthzBindAddress: z
+    .string()
+    .refine(text => text === '' || parseBindAddress(text) !== undefined, {
+      error: 'expected an address and a port, like 0.0.0.0:10256 or [::1]:10256, or "" for none',
+    })
+    .default('0.0.0.0:10256')
+    .describe('where /healthz and /livez are served; either wildcard means both families; empty: not at all'),
+  healthTimeoutSeconds: seconds('a change that waits for longer makes this node unhealthy', 60),
   eventSample: z.number().int().min(0).default(0).describe('one in so many new flows makes an event; 0: none'),
   sweepSeconds: z
     .number()

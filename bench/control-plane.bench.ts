@@ -9,7 +9,7 @@ import type { Outcome } from './control-plane-run.ts'
 import { benchOptions, type Control, printReport, type Row, saveReport, type Target } from './report.ts'
 
 const { rounds: ROUNDS, changes: CHANGES } = benchOptions('The way of objects into maps, each time in a new process.', {
-  rounds: [5, 'how often each size is done'],
+  rounds: [3, 'how often each size is done'],
   changes: [500, 'one endpoint each'],
 })
 

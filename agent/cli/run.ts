@@ -61,7 +61,7 @@ async function run(options: RunOptions): Promise<void> {
     },
     onFatal: ended.reject,
   }).catch(explain)
-  await ended.promise.finally(() => agent.stop())
+  await ended.promise.catch(explain).finally(() => agent.stop())
 }
 
 function configOf({ config }: RunOptions): Config {

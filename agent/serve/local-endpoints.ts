@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How many endpoints of a Service are ready on this node. */
 import { type Family, parseAddress } from '../address.ts'
-import { readSlices } from '../compile/endpoints.ts'
-import { slicesThatServe } from '../compile/service.ts'
+import { slicesOf } from '../compile/service.ts'
 import type { ServiceView } from '../objects.ts'
 
 /** For each family of the Service, in its order. Never empty. */
@@ -14,7 +13,7 @@ export type LocalEndpoints = ReadonlyMap<Family, number>
  */
 export function localEndpoints(view: ServiceView, nodeName: string): LocalEndpoints {
   const families = [...new Set(view.service.clusterIPs.flatMap(ip => parseAddress(ip)?.family ?? []))]
-  const slices = readSlices({ ...view, slices: slicesThatServe(view) }, families, () => undefined)
+  const slices = slicesOf(view, families, () => undefined)
   return new Map(
     families.map(family => {
       const ready = slices

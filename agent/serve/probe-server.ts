@@ -50,9 +50,10 @@ export function serveProbes(options: ProbeServerOptions): ProbeServer {
 
   function onError({ message }: Error): void {
     if (closed) return
-    if (message !== failure) log.error(`${what}: can't listen at ${place}: ${message}. ${advice}; trying again`)
+    if (message !== failure) log.error(`${what}: ${message}. ${advice}; trying again`)
     failure = message
-    timer = setTimeout(listen, retryMs)
+    // Else it was about one connection (no more descriptors): the server goes on.
+    if (!server.listening) timer = setTimeout(listen, retryMs).unref()
   }
 
   function onListening(): void {
@@ -61,6 +62,8 @@ export function serveProbes(options: ProbeServerOptions): ProbeServer {
     else log.info(`${what}: served at ${place}`)
   }
 
+  // Probes are no reason for the process to go on.
+  server.unref()
   server.on('error', onError).on('listening', onListening)
   if (serves) server.on('connection', (socket: Socket) => serves(localAddress(socket)) || socket.resetAndDestroy())
   listen()

@@ -8,7 +8,7 @@ const POD = 'web-0'
 const OWN = 2
 
 async function alone(t: Test, { lab }: Cluster, family: Family): Promise<void> {
-  const target = { address: vip(OWN, family), port: 80 }
+  const target = { address: vip(OWN, family), port: 80, timeout: 1000 }
   const outcomes = await lab.dial(
     POD,
     { ...target, protocol: 'http', count: 20 },

@@ -7,6 +7,8 @@ export interface Connected {
   readonly count: number
   /** How many failed, by error. */
   readonly failures: Readonly<Record<string, number>>
+  /** Milliseconds of the longest connect(). */
+  readonly slowest: number
   /** Of each hundredth connection: the pod that answered. */
   readonly answered: Readonly<Record<string, number>>
 }
@@ -14,7 +16,7 @@ export interface Connected {
 const CLIENT = `
 import select
 addresses = json.loads(sys.argv[1])
-count, failures, answered = 0, {}, {}
+count, failures, answered, slowest = 0, {}, {}, 0
 say('begun')
 while not select.select([sys.stdin], [], [], 0)[0]:
     address = addresses[count % len(addresses)]
@@ -22,7 +24,9 @@ while not select.select([sys.stdin], [], [], 0)[0]:
     # Closed by a reset: no port has to rest in TIME_WAIT.
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\\1\\0\\0\\0\\0\\0\\0\\0')
     try:
+        began = time.monotonic()
         s.connect((address, 80))
+        slowest = max(slowest, time.monotonic() - began)
         if count % 100 == 0:
             pod = get(s)
             answered[pod] = answered.get(pod, 0) + 1
@@ -31,7 +35,7 @@ while not select.select([sys.stdin], [], [], 0)[0]:
         failures[name] = failures.get(name, 0) + 1
     s.close()
     count += 1
-say({'count': count, 'failures': failures, 'answered': answered})
+say({'count': count, 'failures': failures, 'answered': answered, 'slowest': round(slowest * 1000)})
 `
 
 /** Starts it in a place of the lab; each connection goes to the next address, at port 80. The function stops it. */

@@ -40,11 +40,11 @@ function load(): Witness {
   }
 }
 
-/** As tools do that know no links: bpf(BPF_PROG_ATTACH) with BPF_F_ALLOW_MULTI. */
-function attachByCommand({ program }: Witness): void {
-  const pin = join(work.bpffs, 'witness')
-  check(bridge.pin(program, pin), 'pin', pin)
-  run('bpftool', 'cgroup', 'attach', folder, 'cgroup_inet4_connect', 'pinned', pin, 'multi')
+const PIN = join(work.bpffs, 'witness')
+
+/** As tools do that know no links: bpf(BPF_PROG_ATTACH), with BPF_F_ALLOW_MULTI or exclusively. */
+function command(what: 'attach' | 'detach', ...flags: readonly string[]): void {
+  run('bpftool', 'cgroup', what, folder, 'cgroup_inet4_connect', 'pinned', PIN, ...flags)
 }
 
 /** Closing the descriptor that it gives detaches. */
@@ -72,15 +72,17 @@ async function cleanUp(): Promise<void> {
   t.equal((await lab.exec('node1', ['evenkeel', 'cleanup'])).code, 0)
 }
 
+let link = -1
 const before = load()
 const after = load()
 
 t.test('programs that were there before and that come after both run', async t => {
   await cleanUp()
   t.same(attached(), [])
-  attachByCommand(before)
+  check(bridge.pin(before.program, PIN), 'pin', PIN)
+  command('attach', 'multi')
   await lab.startAgent('node1')
-  attachByLink(after)
+  link = attachByLink(after)
   const [first, , last] = attached()
   t.same([first, attached().length, last], [before.id, 3, after.id])
   t.match(await curl(`http://${vip()}/`), /^web-\d$/)
@@ -106,4 +108,17 @@ t.test('cleanup leaves them', async t => {
   t.equal(await curl(`http://${lab.address('web-0')}:9376/`), 'web-0')
   t.same(before.seen(), [3, lab.address('web-0')])
   t.same(after.seen(), [3, lab.address('web-0')])
+})
+
+t.test('one that was attached exclusively keeps ours out, and the agent says so', async t => {
+  bridge.close(link)
+  command('detach')
+  command('attach')
+  await t.rejects(lab.startAgent('node1'), {
+    message: /attach sock_connect4 .*EPERM.*BPF_F_ALLOW_MULTI: bpftool cgroup tree/,
+  })
+  t.same(attached(), [before.id])
+  command('detach')
+  await lab.startAgent('node1')
+  t.match(await curl(`http://${vip()}/`), /^web-\d$/, 'without it, it starts')
 })
