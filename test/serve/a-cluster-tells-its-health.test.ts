@@ -63,13 +63,12 @@ t.test('the check of a Service counts the ready endpoints of its node', async t 
 })
 
 t.test('endpoints that are not ready, terminate or go away do not count', async t => {
-  const ready = (status: string) =>
-    change('web-2', pod => void (pod.status = { ...pod.status, conditions: [{ type: 'Ready', status }] }))
+  const ready = (status: string) => change('web-2', { status: { conditions: [{ type: 'Ready', status }] } })
   await ready('False')
   t.match(await counts(0, 'node2'), { status: 503, headers: /Endpoint-Weight: 0\r\n/ })
   await ready('True')
   t.match(await counts(1, 'node2'), { status: 200 })
-  await change('web-2', pod => void (pod.metadata.deletionTimestamp = new Date().toISOString()))
+  await change('web-2', { metadata: { deletionTimestamp: new Date().toISOString() } })
   t.match(await counts(0, 'node2'), { status: 503 })
   t.match(await ask('node1', CHECK), { status: 200, body: { localEndpoints: 2 } }, 'the other node is not affected')
   const file = lab.podFile('web-1')
@@ -77,7 +76,7 @@ t.test('endpoints that are not ready, terminate or go away do not count', async 
   await rm(file)
   t.match(await counts(1, 'node1'), { status: 200 })
   writeFileSync(file, text)
-  await change('web-2', pod => void delete pod.metadata.deletionTimestamp)
+  await change('web-2', { metadata: { deletionTimestamp: undefined } })
   t.match(await counts(2, 'node1'), { status: 200 })
   t.match(await counts(1, 'node2'), { status: 200 })
 })
@@ -102,19 +101,19 @@ t.test('the check moves, closes and opens with the Service', async t => {
 
 t.test('a node that the autoscaler is about to delete is not healthy, and its Services go on', async t => {
   const taints = [{ key: 'ToBeDeletedByClusterAutoscaler', value: '1', effect: 'NoSchedule' }]
-  await change('node1', node => void (node.spec = { ...node.spec, taints }))
+  await change('node1', { spec: { taints } })
   t.match(await become(503, 'node1', HEALTHZ), { status: 503, body: { nodeEligible: false } })
   const livez = await ask('node1', HEALTHZ, LIVEZ)
   t.equal(livez.status, 200)
   t.notOk('nodeEligible' in livez.body)
   t.match(await ask('node1', CHECK), { status: 200, body: { serviceProxyHealthy: true } })
   t.match(await ask('node2', HEALTHZ), { status: 200, body: { nodeEligible: true } }, 'the other node is healthy')
-  await change('node1', node => void delete node.spec.taints)
+  await change('node1', { spec: { taints: undefined } })
   t.match(await become(200, 'node1', HEALTHZ), { status: 200, body: { nodeEligible: true } })
 })
 
 t.test('a node that is being deleted is not healthy, nor when it is gone', async t => {
-  await change('node1', node => void (node.metadata.deletionTimestamp = new Date().toISOString()))
+  await change('node1', { metadata: { deletionTimestamp: new Date().toISOString() } })
   t.match(await become(503, 'node1', HEALTHZ), { status: 503, body: { nodeEligible: false } })
   t.equal((await ask('node1', HEALTHZ, LIVEZ)).status, 200)
   const file = join(lab.manifests, 'lab-node-node1.yaml')
@@ -125,7 +124,7 @@ t.test('a node that is being deleted is not healthy, nor when it is gone', async
   t.match(await ask('node1', HEALTHZ), { status: 503, body: { nodeEligible: false } })
   await put('web', balanced())
   writeFileSync(file, text)
-  await change('node1', node => void delete node.metadata.deletionTimestamp)
+  await change('node1', { metadata: { deletionTimestamp: undefined } })
   t.match(await become(200, 'node1', HEALTHZ), { status: 200 })
 })
 
@@ -186,7 +185,7 @@ t.test('configured: no /healthz, and checks only at the addresses that serve nod
   await lab.stopAgent('node1')
   await lab.startAgent('node1')
   t.match(await become(200, 'node1', CHECK), { status: 200 })
-  t.match(await ask('node1', CHECK, { family: 'IPv6' }), { status: 0, code: 56 }, 'an address outside of the ranges')
-  t.match(await ask('node1', CHECK, { from: 'node1', address: '127.0.0.1' }), { status: 0, code: 56 })
+  const elsewhere = [{ family: 'IPv6' }, { from: 'node1', address: '127.0.0.1' }] as const
+  for (const options of elsewhere) t.equal((await ask('node1', CHECK, options)).status, 0, 'the connection is reset')
   t.match(await ask('node1', HEALTHZ), REFUSED)
 })

@@ -9,7 +9,7 @@ import { agentLabel } from '../../lab/agents.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { nodeFile } from '../../lab/names.ts'
 import { type Family, findPod } from '../../lab/plan.ts'
-import { labPaths, readState } from '../../lab/state.ts'
+import { labPaths, requireState } from '../../lab/state.ts'
 import { upLab } from '../../lab/up.ts'
 import { replace } from '../services/fixture.ts'
 import { type Manifest, service } from '../services/manifests.ts'
@@ -32,8 +32,8 @@ export interface Answered {
 export interface Cluster {
   readonly lab: Lab
   put(name: string, ...manifests: readonly Manifest[]): Promise<void>
-  /** Changes a Node's or a Pod's manifest. */
-  change(object: string, how: (manifest: Changeable) => void): Promise<void>
+  /** Puts fields over those of a Node's or a Pod's manifest; undefined takes one away. */
+  change(object: string, fields: Fields): Promise<void>
   ask(node: string, port: number, options?: AskOptions): Promise<Answered>
   /** A configuration put over that of the cluster, from the next start of an agent on. */
   configure(config: object): void
@@ -51,12 +51,7 @@ export interface AskOptions {
   readonly family?: Family
 }
 
-/** What manifests of Nodes and Pods have in common. */
-export interface Changeable {
-  metadata: Record<string, unknown>
-  spec: Record<string, unknown>
-  status: Record<string, unknown>
-}
+export type Fields = Readonly<Partial<Record<'metadata' | 'spec' | 'status', Readonly<Record<string, unknown>>>>>
 
 /** default/web, for web-0 and web-1 on node1 and web-2 on node2. */
 export function balanced(spec: object = {}): Manifest {
@@ -93,16 +88,14 @@ function clusterOf(lab: Lab): Omit<Cluster, 'configure'> {
     lab,
     put: (name, ...manifests) =>
       replace(join(lab.manifests, `${name}.yaml`), manifests.map(manifest => stringify(manifest)).join('---\n')),
-    async change(object, how) {
+    async change(object, fields) {
       const manifest = parse(readFileSync(fileOf(object), 'utf8'))
-      how(manifest)
-      await replace(fileOf(object), stringify(manifest))
+      const parts = Object.entries(fields).map(([part, over]) => [part, { ...manifest[part], ...over }])
+      await replace(fileOf(object), stringify({ ...manifest, ...Object.fromEntries(parts) }))
     },
     ask: (node, port, options) => curl(lab, node, port, options),
     async signalAgent(node, signal) {
-      const { processes } = (await readState(lab.name)) as {
-        processes: readonly { role: string; of: string; pid: number }[]
-      }
+      const { processes } = await requireState(lab.name)
       process.kill(processes.find(({ role, of }) => role === 'agent' && of === node)!.pid, signal)
     },
     errors: node => errorsIn(labPaths(lab.name).log(agentLabel(node))),
