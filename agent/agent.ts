@@ -3,6 +3,8 @@
 import type { Logger } from 'pino'
 import type { CompileContext } from './compile/context.ts'
 import type { Config } from './config.ts'
+import { holdExclusively } from './kernel/exclusive.ts'
+import { pinFolder } from './kernel/pins.ts'
 import { reservePorts } from './kernel/reserved-ports.ts'
 import type { Node } from './objects.ts'
 import { createDriver, type Driver, newOnes } from './reconcile/driver.ts'
@@ -29,6 +31,7 @@ export interface Agent {
 /** Rejects when it can't begin: no rights, an unreadable folder, maps of another layout. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, source, log, onFatal } = options
+  const release = await holdExclusively(pinFolder(config.bpffs))
   const kernel = openKernel(config, log)
   const driver = createDriver({
     dataplane: kernel.dataplane,
@@ -50,6 +53,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await source.stop()
       servers.close()
       kernel.close()
+      release()
     },
   }
 }

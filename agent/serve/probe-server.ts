@@ -92,5 +92,6 @@ export function jsonAnswer(well: boolean, body: object, headers: Answer['headers
 }
 
 function respond(response: ServerResponse, { status, headers, body }: Answer): void {
-  response.writeHead(status, headers).end(body)
+  // With a length, as kube-proxy answers: probers of load balancers are simple clients.
+  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body)
 }

@@ -77,7 +77,7 @@ t.test('without --node', async t => {
   const unknown = await local('node2', 'node3')
   t.match(
     unknown.stderr,
-    /^warning: no Node in the manifests is named ".*" \(there are node2, node3\): .*; choose one with --node\n$/,
+    /^warning: no Node is named ".*" \(there are node2, node3\): .*; choose one with --node\n$/,
   )
   t.equal(unknown.code, 0, 'a warning does not fail the command')
 })

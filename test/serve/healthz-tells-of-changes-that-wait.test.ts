@@ -32,6 +32,7 @@ await inNamespace(import.meta.filename, () => {
     const { status, headers, body } = await probe(PORT)
     t.equal(status, 200)
     t.match(headers, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' })
+    t.equal(headers['content-length'], String(body.length), 'no chunks')
     const { lastUpdated, currentTime, nodeEligible, ...rest } = JSON.parse(body)
     t.same(rest, {}, 'there are three fields')
     t.equal(nodeEligible, true)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A client that connects as fast as it can until it is told to stop. */
+/** A client that connects until it is told to stop. */
 import type { Lab } from '../../lab/lab.ts'
 import { startPython } from './python.ts'
 
@@ -15,7 +15,7 @@ export interface Connected {
 
 const CLIENT = `
 import select
-addresses = json.loads(sys.argv[1])
+addresses, pause = map(json.loads, sys.argv[1:])
 count, failures, answered, slowest = 0, {}, {}, 0
 say('begun')
 while not select.select([sys.stdin], [], [], 0)[0]:
@@ -35,16 +35,22 @@ while not select.select([sys.stdin], [], [], 0)[0]:
         failures[name] = failures.get(name, 0) + 1
     s.close()
     count += 1
+    if pause:
+        time.sleep(pause / 1000)
 say({'count': count, 'failures': failures, 'answered': answered, 'slowest': round(slowest * 1000)})
 `
 
-/** Starts it in a place of the lab; each connection goes to the next address, at port 80. The function stops it. */
+/**
+ * Starts it in a place of the lab; each connection goes to the next address, at port 80. The function stops it.
+ * @param pause milliseconds of rest after each; 0: as fast as it can.
+ */
 export async function startConnector(
   lab: Lab,
   where: string,
   addresses: readonly string[],
+  pause = 0,
 ): Promise<() => Promise<Connected>> {
-  const { next, tell } = startPython<string | Connected>(lab, where, CLIENT, addresses)
+  const { next, tell } = startPython<string | Connected>(lab, where, CLIENT, addresses, pause)
   await next()
   return async () => {
     tell('stop')

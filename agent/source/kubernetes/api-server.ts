@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One API server, asked over HTTP with the credentials of a kubeconfig. */
+import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
+import { codeOf } from '../source.ts'
 import { Refusal, retryAfter } from './failure.ts'
 import { openKubeconfig } from './kubeconfig.ts'
 import { isMapping, type Raw } from './raw.ts'
@@ -32,11 +34,10 @@ export function openApiServer(kubeconfig: string | undefined, answerMs: number):
 
   async function send(path: string, query: Query, signal: AbortSignal): Promise<http.IncomingMessage> {
     const options = await credentials.options(signal)
-    const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>()
-    const request = get(`${url}${path}?${new URLSearchParams(query)}`, { ...options, agent: options.agent ?? agent, signal })
-    request.on('response', resolve)
-    request.on('error', reject)
-    const response = await promise
+    const request = get(`${url}${path}?${new URLSearchParams(query)}`, { agent, ...options, signal })
+    const response = await answerTo(request)
+    // A kept connection that the server was closing as we wrote: nothing is said about the server.
+    if (response === undefined) return send(path, query, signal)
     if (response.statusCode === 200) return response
     const refusal = await readRefusal(response)
     if (refusal.status === 401) credentials.renew()
@@ -62,6 +63,17 @@ async function withLimit<T>(ms: number, signal: AbortSignal, work: (both: AbortS
     throw limit.signal.aborted ? late : error
   } finally {
     clearTimeout(timer)
+  }
+}
+
+async function answerTo(request: http.ClientRequest): Promise<http.IncomingMessage | undefined> {
+  request.on('error', () => undefined)
+  try {
+    const [response] = await once(request, 'response')
+    return response
+  } catch (error) {
+    if (request.reusedSocket && codeOf(error) === 'ECONNRESET') return undefined
+    throw error
   }
 }
 
@@ -109,6 +121,7 @@ function createCredentials(kubeconfig: string | undefined): Credentials {
   return {
     url,
     options(signal) {
+      signal.throwIfAborted()
       // One plugin at a time, however many requests wait for it.
       pending ??= apply().finally(() => {
         pending = undefined
@@ -135,4 +148,3 @@ function headersOf(headers: https.RequestOptions['headers']): http.OutgoingHttpH
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 }
-

@@ -15,11 +15,13 @@ export function openKubeconfig(file: string | undefined): KubeConfig {
   const cluster = config.getCurrentCluster()
   const where = `${file ?? 'the service account'}: context "${config.getCurrentContext()}"`
   if (cluster === null) throw new SourceError(`${where} names no cluster of this file: mend contexts or clusters`)
-  const wanted = config.getCurrentContextObject()?.user
+  const wanted = config.getContextObject(config.getCurrentContext())?.user
   if (wanted && config.getCurrentUser() === null)
     throw new SourceError(`${where} names the user "${wanted}", which is not in users: add it`)
   if (!/^https?:\/\//.test(cluster.server) || !URL.canParse(cluster.server))
-    throw new SourceError(`${where}: cluster.server "${cluster.server}" is no URL: give one such as https://10.0.0.1:6443`)
+    throw new SourceError(
+      `${where}: cluster.server "${cluster.server}" is no URL: give one such as https://10.0.0.1:6443`,
+    )
   // The client refuses to speak plain HTTP otherwise, which kubectl does.
   if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true })
   return config

@@ -17,7 +17,9 @@ export function isMapping(value: unknown): value is Raw {
 }
 
 function wrong(at: string, key: string, value: unknown, wanted: string): never {
-  throw new FieldError(`${at}${key}: ${value === undefined ? 'is missing: it must be' : `${show(value)} is not`} ${wanted}`)
+  throw new FieldError(
+    `${at}${key}: ${value === undefined ? 'is missing: it must be' : `${show(value)} is not`} ${wanted}`,
+  )
 }
 
 /** Empty when it is unset. */

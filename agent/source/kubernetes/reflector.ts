@@ -3,10 +3,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiServer } from './api-server.ts'
 import { createBackoff } from './backoff.ts'
-import type { Collection } from './collection.ts'
+import { type Collection, isNewer } from './collection.ts'
 import { Refusal } from './failure.ts'
 import { listAll } from './list.ts'
-import type { Resource } from './resource.ts'
+import type { Item, Resource } from './resource.ts'
 import type { Times } from './times.ts'
 import { watch } from './watch.ts'
 
@@ -35,43 +35,48 @@ export async function reflect<T>(options: ReflectorOptions<T>): Promise<void> {
   }
 }
 
+/** The server ended a watch at once, which it may do now and then, but not each time. */
+class ShortWatch extends Error {
+  override readonly name = 'ShortWatch'
+}
+
 /** One list, if it needs one, and one watch; answers how long to wait before the next, in milliseconds. */
 function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
   const { times, signal, onHealth } = options
   const backoff = createBackoff(times.firstRetry, times.maxRetry)
   let version: string | undefined
+  /** Since the last list. */
   let failingSince: number | undefined
-  let expiredBefore = false
+  /** There was a failure that belongs to life, and no good watch since: the next one is none of that kind. */
+  let excused = false
 
-  function begun(): void {
+  function goesWell(): void {
     failingSince = undefined
+    excused = false
+    backoff.reset()
     onHealth(undefined)
   }
 
   async function step(): Promise<boolean> {
     if (failingSince !== undefined && performance.now() - failingSince > times.outage) version = undefined
-    version ??= await list(options)
-    const from = performance.now()
-    const well = await follow(options, version, begun, seen => {
-      version = seen
-    })
-    const long = performance.now() - from >= times.shortWatch
-    if (long) {
-      backoff.reset()
-      expiredBefore = false
+    if (version === undefined) {
+      version = await list(options)
+      failingSince = undefined
     }
-    return well && long
+    return follow(options, version, goesWell, seen => {
+      if (version === undefined || isNewer(seen, version)) version = seen
+    })
   }
 
   function failed(error: unknown): number {
-    const refusal = error instanceof Refusal ? error : undefined
-    if (refusal?.isExpired || refusal?.status === 400) version = undefined
-    const isRoutine = refusal?.isExpired && !expiredBefore
-    expiredBefore ||= refusal?.isExpired ?? false
-    if (isRoutine) return backoff.next()
-    failingSince ??= performance.now()
-    onHealth(error)
-    return Math.max(backoff.next(), refusal?.retryAfterMs ?? 0)
+    const { isExpired = false, status = 0, retryAfterMs = 0 } = error instanceof Refusal ? error : {}
+    if (isExpired || status === 400) version = undefined
+    if (excused || !(isExpired || error instanceof ShortWatch)) {
+      failingSince ??= performance.now()
+      onHealth(error)
+    }
+    excused = true
+    return Math.max(backoff.next(), retryAfterMs)
   }
 
   return async () => {
@@ -83,34 +88,48 @@ function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
   }
 }
 
-async function list<T>({ server, resource, collection, times, signal, onListed }: ReflectorOptions<T>): Promise<string> {
+async function list<T>({
+  server,
+  resource,
+  collection,
+  times,
+  signal,
+  onListed,
+}: ReflectorOptions<T>): Promise<string> {
   const { items, version } = await listAll({ server, idleMs: times.answer, signal }, resource)
   collection.replace(items)
   onListed()
   return version
 }
 
-function follow<T>(
+/** True: the server has ended the watch in its time. */
+async function follow<T>(
   { server, resource, collection, times, signal, onEvent }: ReflectorOptions<T>,
   version: string,
-  onBegin: () => void,
+  onWell: () => void,
   onVersion: (version: string) => void,
 ): Promise<boolean> {
-  return watch({
-    ...{ server, resource, version, times, signal, onBegin },
-    onPut(item) {
-      collection.put(item)
-      onVersion(item.version)
-      onEvent()
-    },
-    onDelete(item) {
-      collection.delete(item)
-      onVersion(item.version)
-      onEvent()
-    },
-    onBookmark(version) {
-      collection.settle()
-      onVersion(version)
-    },
-  })
+  const tell = (change: (item: Item<T>) => void) => (item: Item<T>) => {
+    change(item)
+    onVersion(item.version)
+    onEvent()
+  }
+  let well: NodeJS.Timeout | undefined
+  let isLong = false
+  const onBegin = () => {
+    well = setTimeout(() => {
+      isLong = true
+      onWell()
+    }, times.shortWatch)
+  }
+  const onBookmark = (version: string) => {
+    collection.settle()
+    onVersion(version)
+  }
+  const events = { onBegin, onPut: tell(collection.put), onDelete: tell(collection.delete), onBookmark }
+  const byServer = await watch({ server, resource, version, times, signal, ...events }).finally(() =>
+    clearTimeout(well),
+  )
+  if (!isLong) throw new ShortWatch(`each watch ends within ${times.shortWatch / 1_000} s`)
+  return byServer
 }
