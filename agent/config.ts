@@ -22,6 +22,8 @@ const sizes = z
     flows: count('entries of tracked flows, two a flow', 262_144),
     affinity: count('clients that are kept to a backend', 65_536),
     fragments: count('fragmented datagrams on their way', 8_192),
+    sockOrig: count('sockets that the socket path has given a backend', 131_072),
+    sockChoices: count('unconnected UDP sockets, once for each Service that they send to', 65_536),
   })
   .prefault({})
 

@@ -40,7 +40,7 @@ export function statusOf(dataplane: Dataplane, bpffs: string): Status {
   }
 }
 
-function fills({ frontends, backends, tables, services, flows, affinity }: Dataplane): Fill[] {
+function fills({ frontends, backends, tables, services, flows, affinity, sockets }: Dataplane): Fill[] {
   const values = [...frontends.entries()].map(([, value]) => value)
   const runs = new Map(
     values
@@ -53,8 +53,11 @@ function fills({ frontends, backends, tables, services, flows, affinity }: Datap
     { map: backends.layout.name, used: countBackends(backends), size: backends.maxEntries },
     { map: tables.layout.name, used: blocks, size: tables.maxEntries },
     { map: services.layout.name, used: count(services.entries()), size: services.maxEntries },
-    { map: flows.layout.name, used: count(flows.entries()), size: flows.maxEntries },
-    { map: affinity.layout.name, used: count(affinity.entries()), size: affinity.maxEntries },
+    ...[flows, affinity, ...Object.values(sockets ?? {})].map(map => ({
+      map: map.layout.name,
+      used: count(map.entries()),
+      size: map.maxEntries,
+    })),
   ]
 }
 
