@@ -195,13 +195,40 @@ EK_ALWAYS_INLINE int ek_flow_store(const struct ek_tuple *tuple, struct ek_flow 
 	return EK_REASON_FLOW_NOT_STORED;
 }
 
-/* Takes back the reply entry of a flow whose tuple begins a new one. */
-EK_ALWAYS_INLINE void ek_flow_forget_reply(const struct ek_tuple *tuple, const struct ek_flow *flow)
+/* Takes out the other direction of a flow that is to go. */
+EK_ALWAYS_INLINE void ek_flow_forget_partner(const struct ek_tuple *tuple,
+					     const struct ek_flow *flow)
 {
 	struct ek_tuple partner;
 
 	ek_flow_partner_key(tuple, flow, &partner);
 	bpf_map_delete_elem(&ek_flows, &partner);
+}
+
+/*
+ * A connection to a pod itself may begin at the port that a flow to the same pod,
+ * through a Service, has just ended with: its answers must not look like replies
+ * of that flow.
+ */
+EK_ALWAYS_INLINE void ek_flow_make_way(const struct ek_packet *p)
+{
+	struct ek_tuple answer = {
+		.saddr = p->tuple.daddr,
+		.daddr = p->tuple.saddr,
+		.sport = p->tuple.dport,
+		.dport = p->tuple.sport,
+		.proto = p->tuple.proto,
+		.dir = !p->tuple.dir,
+	};
+	struct ek_flow *reply;
+
+	if (!ek_is_opening_syn(p))
+		return;
+	reply = bpf_map_lookup_elem(&ek_flows, &answer);
+	if (!reply || reply->state != EK_FLOW_CLOSING || !(reply->flags & EK_FLOW_REPLY))
+		return;
+	ek_flow_forget_partner(&answer, reply);
+	bpf_map_delete_elem(&ek_flows, &answer);
 }
 
 EK_ALWAYS_INLINE void ek_flow_endpoints(const struct ek_flow *flow, struct ek_endpoints *to)

@@ -176,13 +176,15 @@ EK_ALWAYS_INLINE int ek_from_pod(struct __sk_buff *skb, struct ek_packet *p)
 	if (flow) {
 		if (ek_flow_serves(p, flow))
 			return ek_follow(skb, p, flow, now);
-		ek_flow_forget_reply(&p->tuple, flow);
+		ek_flow_forget_partner(&p->tuple, flow);
 	}
 	if (p->fragment == EK_LATER_FRAGMENT)
 		return ek_unknown_fragment(p);
 	frontend = ek_lookup_frontend(&p->tuple, p->family, EK_SCOPE_CLUSTER);
-	if (!frontend)
+	if (!frontend) {
+		ek_flow_make_way(p);
 		return EK_PASS;
+	}
 	if (!frontend->slots)
 		return ek_nobody(skb, p, frontend);
 	if (p->fragment == EK_FIRST_FRAGMENT)

@@ -56,15 +56,9 @@ export function serveProbes(options: ProbeServerOptions): ProbeServer {
     if (!server.listening) timer = setTimeout(listen, retryMs).unref()
   }
 
-  function onListening(): void {
-    // With a host given, Node begins to listen a little later: perhaps after close().
-    if (closed) server.close()
-    else log.info(`${what}: served at ${place}`)
-  }
-
   // Probes are no reason for the process to go on.
   server.unref()
-  server.on('error', onError).on('listening', onListening)
+  server.on('error', onError).on('listening', () => log.info(`${what}: served at ${place}`))
   if (serves) server.on('connection', (socket: Socket) => serves(localAddress(socket)) || socket.resetAndDestroy())
   listen()
   return {

@@ -91,7 +91,10 @@ export async function startApiServer(options: FakeOptions = {}): Promise<FakeSer
 function serve(fake: FakeServer, request: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://server')
   const kind = KINDS[pathname]
-  if (kind === undefined) return refuse(response, { code: 404, reason: 'NotFound', message: `no ${pathname}` })
+  if (kind === undefined) {
+    refuse(response, { code: 404, reason: 'NotFound', message: `no ${pathname}` })
+    return
+  }
   const isWatch = query.get('watch') === 'true'
   const asked = { kind, isWatch, query, headers: request.headers, at: performance.now() }
   fake.asked.push(asked)
@@ -119,7 +122,10 @@ function list({ store }: FakeServer, { kind, query }: Asked, response: ServerRes
   const limit = Number(query.get('limit') ?? 0)
   const token = query.get('continue')
   const { version, after } = token ? JSON.parse(atob(token)) : { version: store.version, after: '' }
-  if (token && version < store.compacted) return refuse(response, EXPIRED)
+  if (token && version < store.compacted) {
+    refuse(response, EXPIRED)
+    return
+  }
   const rest = store.list(kind, selectorOf(query), version).filter(([key]) => key > after)
   const page = limit > 0 ? rest.slice(0, limit) : rest
   const more = page.length < rest.length && { continue: btoa(JSON.stringify({ version, after: page.at(-1)?.[0] })) }
@@ -131,7 +137,10 @@ function list({ store }: FakeServer, { kind, query }: Asked, response: ServerRes
 function watch(fake: FakeServer, { kind, query }: Asked, response: ServerResponse): void {
   const { store } = fake
   const version = Number(query.get('resourceVersion'))
-  if (version < store.compacted) return refuse(response, EXPIRED)
+  if (version < store.compacted) {
+    refuse(response, EXPIRED)
+    return
+  }
   response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders()
   const selects = selectorOf(query)
   const watcher = createWatcher({ store, kind, selects, version, response, split: () => fake.split })

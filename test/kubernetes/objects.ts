@@ -3,7 +3,7 @@
 
 export interface ApiObject {
   readonly kind: string
-  readonly metadata: {
+  readonly metadata: Fields & {
     readonly name: string
     readonly namespace?: string
     readonly labels?: Readonly<Record<string, string>>

@@ -39,7 +39,7 @@ export function createWatcher({ store, kind, selects, version, response, split }
     kind,
     stalled: false,
     tell() {
-      if (watcher.stalled) return
+      if (watcher.stalled || response.writableEnded) return
       const events = store.since(kind, selects, told)
       told = store.version
       for (const { type, object } of events) watcher.frame(type, object)

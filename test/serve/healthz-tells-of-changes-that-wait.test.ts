@@ -101,6 +101,14 @@ await inNamespace(import.meta.filename, () => {
     t.same(await both(), [200, 200])
   })
 
+  t.test('what the source gives is no update until it is applied', async t => {
+    const health = await serve(t)
+    health.queued('maps')
+    await sleep(LATE_MS)
+    health.done('source')
+    t.match(JSON.parse((await probe(PORT)).body), { lastUpdated: null })
+  })
+
   t.test('unhealthy since the start: nothing was ever updated', async t => {
     const health = await serve(t)
     health.queued('source')

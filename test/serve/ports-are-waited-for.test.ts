@@ -81,6 +81,7 @@ await inNamespace(import.meta.filename, () => {
       t.equal(await statusOf(PORT), 'ECONNREFUSED')
     }
     const leave = await occupy(t)
+    serve(t, '0.0.0.0:10256').server.close()
     const { server, errors } = serve(t, '0.0.0.0:10256')
     await eventually(() => errors().length > 0)
     server.close()
@@ -89,13 +90,19 @@ await inNamespace(import.meta.filename, () => {
     t.equal(await statusOf(PORT), 'ECONNREFUSED', 'not even when the port gets free')
   })
 
-  t.test('closing ends connections that are kept open', async t => {
+  t.test('closing ends connections, those that are kept open and those in the middle of a request', async t => {
     const { server } = serve(t, '0.0.0.0:10256')
-    const socket = connect(PORT, '127.0.0.1')
-    socket.write('GET / HTTP/1.1\r\nHost: node\r\n\r\n')
-    t.match(String(await once(socket, 'data')), /^HTTP\/1.1 200 OK/)
-    const ended = once(socket, 'close')
+    const whole = 'GET / HTTP/1.1\r\nHost: node\r\n\r\n'
+    const kept = connect(PORT, '127.0.0.1')
+    kept.write(whole)
+    t.match(String(await once(kept, 'data')), /^HTTP\/1.1 200 OK/)
+    const half = connect(PORT, '127.0.0.1')
+    half.write(`${whole}GET`)
+    t.match(String(await once(half, 'data')), /^HTTP\/1.1 200 OK/)
+    const ended = [kept, half].map(socket => once(socket, 'close'))
+    const began = performance.now()
     server.close()
-    await ended
+    await Promise.all(ended)
+    t.ok(performance.now() - began < 1000, 'at once')
   })
 })

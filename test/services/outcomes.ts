@@ -40,6 +40,8 @@ export interface Background {
   next(): Promise<Dialled>
   /** All of them, when the client has ended. */
   readonly end: Promise<readonly Dialled[]>
+  /** Ends the client. */
+  stop(): void
 }
 
 /** Dials on while the test does something else. */
@@ -59,5 +61,5 @@ export function dialOn(lab: Lab, where: string, ...options: readonly DialOptions
     waiting.push(one)
     return one.promise
   }
-  return { outcomes, next, end }
+  return { outcomes, next, end, stop: () => void child.kill() }
 }

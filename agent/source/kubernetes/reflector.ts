@@ -40,6 +40,8 @@ class ShortWatch extends Error {
   override readonly name = 'ShortWatch'
 }
 
+type Excuse = 'expired' | 'short'
+
 /** One list, if it needs one, and one watch; answers how long to wait before the next, in milliseconds. */
 function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
   const { times, signal, onHealth } = options
@@ -47,12 +49,12 @@ function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
   let version: string | undefined
   /** Since the last list. */
   let failingSince: number | undefined
-  /** There was a failure that belongs to life, and no good watch since: the next one is none of that kind. */
-  let excused = false
+  /** Failures that belong to life, if they come once between good watches. */
+  const excused = new Set<Excuse>()
 
   function goesWell(): void {
     failingSince = undefined
-    excused = false
+    excused.clear()
     backoff.reset()
     onHealth(undefined)
   }
@@ -71,11 +73,11 @@ function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
   function failed(error: unknown): number {
     const { isExpired = false, status = 0, retryAfterMs = 0 } = error instanceof Refusal ? error : {}
     if (isExpired || status === 400) version = undefined
-    if (excused || !(isExpired || error instanceof ShortWatch)) {
+    const excuse = isExpired ? 'expired' : error instanceof ShortWatch ? 'short' : undefined
+    if (excuse === undefined || excused.has(excuse)) {
       failingSince ??= performance.now()
       onHealth(error)
-    }
-    excused = true
+    } else excused.add(excuse)
     return Math.max(backoff.next(), retryAfterMs)
   }
 
