@@ -96,14 +96,22 @@ EK_ALWAYS_INLINE bool ek_flow_same(const struct ek_flow *there, const struct ek_
  * Notes a packet on its flow and, when the state changes or a second has passed,
  * on the other direction's entry, which is made again if memory pressure took it.
  */
-EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *flow, __u64 now)
+EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *flow)
 {
+	__u16 tick = ek_tick();
 	struct ek_flow *partner, *again = ek_partner_of();
 	struct ek_tuple key;
 	__u8 state, flags;
+	bool same;
+	__u64 now;
 
 	ek_flow_next(p, flow, &state, &flags);
-	if (state == flow->state && flags == flow->flags && now - flow->seen < EK_SECOND)
+	same = state == flow->state && flags == flow->flags;
+	if (same && tick == flow->tick)
+		return;
+	now = ek_now();
+	flow->tick = tick;
+	if (same && now - flow->seen < EK_SECOND)
 		return;
 	flow->state = state;
 	flow->flags = flags;

@@ -150,7 +150,8 @@ struct ek_flow {
 	__u64 seen;	  /* last packet, at a granularity of a second */
 	__u8 state;	  /* enum ek_flow_state */
 	__u8 flags;	  /* enum ek_flow_flag */
-	__u8 zero[6];
+	__u16 tick;	  /* ek_tick() when `seen` was last compared with the clock */
+	__u8 zero[4];
 };
 
 /* The ports of a fragmented datagram, learned from its first fragment. */

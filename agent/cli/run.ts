@@ -45,7 +45,7 @@ async function run(options: RunOptions): Promise<void> {
   const log = pino({ level: options.logLevel, base: { node: config.nodeName } })
   const ended = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve())
-  const source = await sourceOf(options, config)
+  const source = await sourceOf(options, config).catch(explain)
   const agent = await startAgent({
     config,
     source,

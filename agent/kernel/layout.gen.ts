@@ -343,6 +343,7 @@ export interface Flow {
   readonly seen: bigint
   readonly state: number
   readonly flags: number
+  readonly tick: number
 }
 export function encodeFlow(value: Flow, to: Buffer, at = 0): void {
   encodeAddr(value.saddr, to, at)
@@ -355,7 +356,8 @@ export function encodeFlow(value: Flow, to: Buffer, at = 0): void {
   to.writeBigUInt64LE(value.seen, at + 48)
   to.writeUInt8(value.state, at + 56)
   to.writeUInt8(value.flags, at + 57)
-  to.fill(0, at + 58, at + 58 + 6)
+  to.writeUInt16LE(value.tick, at + 58)
+  to.fill(0, at + 60, at + 60 + 4)
 }
 export function decodeFlow(from: Buffer, at = 0): Flow {
   return {
@@ -369,6 +371,7 @@ export function decodeFlow(from: Buffer, at = 0): Flow {
     seen: from.readBigUInt64LE(at + 48),
     state: from.readUInt8(at + 56),
     flags: from.readUInt8(at + 57),
+    tick: from.readUInt16LE(at + 58),
   }
 }
 export const FLOW_SIZE = 64
@@ -386,7 +389,8 @@ export const flowCodec: Codec<Flow> = {
     { path: 'seen', offset: 48, size: 8, type: 'u64' },
     { path: 'state', offset: 56, size: 1, type: 'u8' },
     { path: 'flags', offset: 57, size: 1, type: 'u8' },
-    { path: 'zero', offset: 58, size: 6, type: 'u8[6]' },
+    { path: 'tick', offset: 58, size: 2, type: 'u16' },
+    { path: 'zero', offset: 60, size: 4, type: 'u8[4]' },
   ],
   encode: encodeFlow,
   decode: decodeFlow,

@@ -9,7 +9,7 @@ import { cgroupRoot } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
 import { type Dataplane, dataplaneOf } from './dataplane.ts'
-import { type PodDevices, podDevices } from './pod-devices.ts'
+import { type PodDevices, type PodPrograms, podDevices } from './pod-devices.ts'
 import { attachSocketPath, detachSocketPath } from './socket-path.ts'
 import { type StaleSockets, staleSockets } from './stale-sockets.ts'
 
@@ -28,10 +28,15 @@ export interface Kernel {
 export function openKernel(config: Config, log: Logger): Kernel {
   const folder = pinFolder(config.bpffs)
   const load = loader(config, folder, log)
-  const packet = load('tc')
+  // Maps first; the programs take the verifier a second, and only nodes with such devices need them.
+  const maps = load('tc', [])
+  let packet: { readonly object: LoadedObject; readonly programs: PodPrograms } | undefined
   const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
-  const programs = { ingress: packet.programFd('tc_pod_ingress'), egress: packet.programFd('tc_pod_egress') }
-  const dataplane = dataplaneOf(packet, sockets?.object)
+  const dataplane = dataplaneOf(maps, sockets?.object)
+  const programs = () => {
+    packet ??= loadPrograms(load)
+    return packet.programs
+  }
   return {
     dataplane,
     devices: podDevices(folder, programs, config.podPath === 'socket' ? config.packetDevices : config.podDevices),
@@ -42,14 +47,16 @@ export function openKernel(config: Config, log: Logger): Kernel {
     destroyStaleSockets: () => sockets?.stale?.request(),
     close() {
       sockets?.close()
-      for (const fd of Object.values(programs)) bridge.close(fd)
       dataplane.close()
-      packet.close()
+      for (const fd of Object.values(packet?.programs ?? {})) bridge.close(fd)
+      packet?.object.close()
+      maps.close()
     },
   }
 }
 
-type Load = (name: string) => LoadedObject
+/** `programs`: only these; default all. */
+type Load = (name: string, programs?: readonly string[]) => LoadedObject
 
 function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger): Load {
   const netnsCookie = bridge.netnsCookie()
@@ -58,11 +65,25 @@ function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger):
     // Before 5.14 nobody tells: then no namespace is the node's own, and its loopback serves no nodePorts.
     netnsCookie: typeof netnsCookie === 'bigint' ? netnsCookie : 0n,
   }
-  return name => {
+  return (name, programs) => {
     const file = fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
-    const object = loadObject({ file, folder, settings, sizes: { ...sizes, counters: sizes.services } })
+    const object = loadObject({
+      file,
+      folder,
+      settings,
+      sizes: { ...sizes, counters: sizes.services },
+      ...(programs && { programs }),
+    })
     for (const note of object.notes) log.warn(note)
     return object
+  }
+}
+
+function loadPrograms(load: Load) {
+  const object = load('tc')
+  return {
+    object,
+    programs: { ingress: object.programFd('tc_pod_ingress'), egress: object.programFd('tc_pod_egress') },
   }
 }
 

@@ -18,43 +18,47 @@ export function deviceMatcher(patterns: readonly string[]): (name: string) => bo
 }
 
 export interface PodDevices {
-  /** Attaches to new devices and to none twice; detaches from those that no longer match. Returns a line for each failure. */
+  /**
+   * Attaches to new devices and to none twice; detaches from those that no longer match. Returns a line for each failure. Throws
+   * KernelError when the programs can't be loaded.
+   */
   sync(devices: Iterable<Device>): string[]
-  /** Names of the devices that are attached to. */
-  readonly attached: ReadonlySet<string>
 }
 
-export function podDevices(folder: PinFolder, programs: PodPrograms, patterns: readonly string[]): PodDevices {
+/** `programs` is called when there is a device to attach to. */
+export function podDevices(folder: PinFolder, programs: () => PodPrograms, patterns: readonly string[]): PodDevices {
   const matches = deviceMatcher(patterns)
-  const done = new Map<number, string>()
+  const done = new Set<number>()
   let first = true
+
+  function forgetGone(present: ReadonlySet<number>): void {
+    // Left by an earlier run whose patterns were others.
+    if (first) detachOthers(folder, present)
+    first = false
+    const gone = [...done].filter(ifindex => !present.has(ifindex))
+    for (const ifindex of gone) done.delete(ifindex)
+    if (gone.length > 0) removeStaleLinks(folder)
+  }
+
   return {
     sync(devices) {
       const wanted = [...devices].filter(device => !device.loopback && matches(device.name))
-      const present = new Set(wanted.map(device => device.ifindex))
-      // Left by an earlier run whose patterns were others.
-      if (first) detachOthers(folder, present)
-      first = false
-      const gone = [...done.keys()].filter(ifindex => !present.has(ifindex))
-      for (const ifindex of gone) done.delete(ifindex)
-      if (gone.length > 0) removeStaleLinks(folder)
-      const failures: string[] = []
-      for (const { ifindex, name } of wanted) {
-        if (done.has(ifindex)) continue
-        try {
-          // Replies first: a request must not be translated when its answer would not be.
-          attachTc({ folder, programFd: programs.egress, ifindex, direction: 'egress' })
-          attachTc({ folder, programFd: programs.ingress, ifindex, direction: 'ingress' })
-          done.set(ifindex, name)
-        } catch (error) {
-          failures.push(`can't attach to pod device ${name}: ${(error as Error).message}`)
-        }
-      }
-      return failures
+      forgetGone(new Set(wanted.map(device => device.ifindex)))
+      const added = wanted.filter(({ ifindex }) => !done.has(ifindex))
+      return added.length === 0 ? [] : added.flatMap(device => attach(folder, programs(), device, done))
     },
-    get attached() {
-      return new Set(done.values())
-    },
+  }
+}
+
+function attach(folder: PinFolder, programs: PodPrograms, { ifindex, name }: Device, done: Set<number>): string[] {
+  try {
+    // Replies first: a request must not be translated when its answer would not be.
+    attachTc({ folder, programFd: programs.egress, ifindex, direction: 'egress' })
+    attachTc({ folder, programFd: programs.ingress, ifindex, direction: 'ingress' })
+    done.add(ifindex)
+    return []
+  } catch (error) {
+    return [`can't attach to pod device ${name}: ${(error as Error).message}`]
   }
 }
 

@@ -45,9 +45,19 @@ function putFlow(plane: Dataplane, live: Reconciler, { port, state, age }: Pair)
     state: FlowState[state],
   }
   const seen = (seconds: number) => BigInt(NOW - seconds) * 1_000_000_000n
-  const there: Flow = { ...common, saddr: client, daddr: pod, sport: port, dport: 8080, seen: seen(age[0]), flags: 0 }
+  const there: Flow = {
+    ...common,
+    tick: 0,
+    saddr: client,
+    daddr: pod,
+    sport: port,
+    dport: 8080,
+    seen: seen(age[0]),
+    flags: 0,
+  }
   const back: Flow = {
     ...common,
+    tick: 0,
     saddr: vip,
     daddr: client,
     sport: 80,

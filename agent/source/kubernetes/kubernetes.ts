@@ -19,14 +19,14 @@ export interface KubernetesOptions {
   readonly times?: Partial<Times>
 }
 
-/** Starting rejects with a SourceError when the kubeconfig can't work, and for nothing else: a server may come later. */
+/** Throws a SourceError when the kubeconfig can't work. Nothing else stops it: a server may come later. */
 export function kubernetesSource(options: KubernetesOptions): Source {
   const times = { ...TIMES, ...options.times }
+  const server = openApiServer(options.kubeconfig, times.answer)
   const end = new AbortController()
   let running: Promise<unknown> = Promise.resolve()
   return {
     async start(events) {
-      const server = openApiServer(options.kubeconfig, times.answer)
       running = readAll({ ...options, times, server, signal: end.signal }, events).finally(() => server.close())
     },
     async stop() {
