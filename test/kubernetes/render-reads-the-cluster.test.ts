@@ -55,7 +55,9 @@ t.test('it prints the same as from a file', async t => {
     t.ok(JSON.parse(expected.stdout).length > 10)
     t.same(JSON.parse(outcome.stdout), JSON.parse(expected.stdout), name)
   }
-  t.match(await evenkeel(['render', '--kubeconfig', file]), { stderr: /no Node is named .* \(there are node1, node2\)/ })
+  t.match(await evenkeel(['render', '--kubeconfig', file]), {
+    stderr: /no Node is named .* \(there are node1, node2\)/,
+  })
 })
 
 t.test('objects that can not be used are told, and the rest is printed', async t => {
