@@ -44,7 +44,8 @@ function pair(size: number): Pair {
 function run(folder: string, size: number, changes: number): Outcome {
   const program = join(import.meta.dirname, 'control-plane-run.ts')
   const argv = [program, folder, String(size), String(changes)]
-  return JSON.parse(execFileSync(process.execPath, argv, { encoding: 'utf8' }))
+  // As ./evenkeel starts the agent.
+  return JSON.parse(execFileSync(process.execPath, ['--max-semi-space-size=4', ...argv], { encoding: 'utf8' }))
 }
 
 function rowsOf(size: number, pairs: readonly Pair[]): Row[] {

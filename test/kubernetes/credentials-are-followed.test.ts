@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { FakeServer } from './api-server.ts'
@@ -33,6 +33,23 @@ t.test('a token in a file is read again when the server no longer takes it', asy
   writeFileSync(join(folder, 'token'), 'second\n')
   await follows(reading, server, 'b')
   t.match(server.asked.at(-1), { headers: { authorization: 'Bearer second', accept: 'application/json' } })
+})
+
+t.test('a kubeconfig that is exchanged is read again; one that is broken counts as it was', async t => {
+  const folder = makeFolder(t)
+  const server = await startServer(t, [service('web')])
+  demand(server, 'first')
+  const file = kubeconfig(t, server.url, { token: 'first' }, {}, folder)
+  const reading = await read(t, server, { kubeconfig: file })
+  await reading.synced()
+  writeFileSync(file, 'clusters: [')
+  await follows(reading, server, 'b')
+  rmSync(file)
+  await follows(reading, server, 'c')
+  demand(server, 'second')
+  kubeconfig(t, server.url, { token: 'second' }, {}, folder)
+  await follows(reading, server, 'd')
+  t.match(server.asked.at(-1), { headers: { authorization: 'Bearer second' } })
 })
 
 /** A plugin that gives the token of a file, and counts its runs. */

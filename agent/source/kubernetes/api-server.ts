@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One API server, asked over HTTP with the credentials of a kubeconfig. */
 import { once } from 'node:events'
+import { statSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
-import { codeOf } from '../source.ts'
+import type { KubeConfig } from '@kubernetes/client-node'
+import { codeOf, SourceError } from '../source.ts'
 import { Refusal, retryAfter } from './failure.ts'
 import { openKubeconfig } from './kubeconfig.ts'
 import { isMapping, type Raw } from './raw.ts'
@@ -102,24 +104,36 @@ interface Credentials {
   readonly url: string
   /** For a request: headers, certificates. Plugins are run and tokens read as they expire. */
   readonly options: (signal: AbortSignal) => Promise<https.RequestOptions>
-  /** Forgets what is remembered: the server does not take it. */
+  /** Forgets tokens that are remembered: the server does not take them. */
   readonly renew: () => void
 }
 
 function createCredentials(kubeconfig: string | undefined): Credentials {
-  let config: ReturnType<typeof openKubeconfig> | undefined = openKubeconfig(kubeconfig)
-  const url = config.getCurrentCluster()!.server
+  let config = openKubeconfig(kubeconfig)
+  let stamp = stampOf(kubeconfig)
   let pending: Promise<https.RequestOptions> | undefined
 
+  /** A file that is gone or half written counts as it was. */
+  function refresh(): void {
+    const now = stampOf(kubeconfig)
+    if (now === stamp) return
+    try {
+      config = openKubeconfig(kubeconfig)
+      stamp = now
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error
+    }
+  }
+
   async function apply(): Promise<https.RequestOptions> {
-    config ??= openKubeconfig(kubeconfig)
-    const { agent, headers, ...options }: https.RequestOptions = await applied(config)
+    refresh()
+    const { agent, headers, ...options } = await applied(config)
     const proxied = config.getCurrentCluster()?.proxyUrl ? { agent } : {}
     return { ...options, ...proxied, headers: headersOf(headers) }
   }
 
   return {
-    url,
+    url: config.getCurrentCluster()!.server,
     options(signal) {
       signal.throwIfAborted()
       // One plugin at a time, however many requests wait for it.
@@ -129,12 +143,18 @@ function createCredentials(kubeconfig: string | undefined): Credentials {
       return Promise.race([pending, aborted(signal)])
     },
     renew() {
-      config = undefined
+      stamp = 'renew'
     },
   }
 }
 
-async function applied(config: ReturnType<typeof openKubeconfig>): Promise<https.RequestOptions> {
+/** Differs when the file is another. */
+function stampOf(kubeconfig: string | undefined): string {
+  const stat = kubeconfig === undefined ? undefined : statSync(kubeconfig, { throwIfNoEntry: false })
+  return stat ? `${stat.ino} ${stat.size} ${stat.mtimeMs}` : ''
+}
+
+async function applied(config: KubeConfig): Promise<https.RequestOptions> {
   const options: https.RequestOptions = {}
   await config.applyToHTTPSOptions(options)
   return options
