@@ -20,6 +20,8 @@ export interface Backend {
   readonly port: number
   /** Bit p: a member of pool p. 0: draining, it gets no new flows. */
   readonly pools: number
+  /** On this node. */
+  readonly local: boolean
 }
 
 export interface Frontend {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The packet path's programs on the devices that lead to pods, as devices come and go. */
+/** Programs on devices, as devices come and go: one pair where a device leads to a pod, another where it leads to other nodes. */
 import { attachTc, detachTc, listAttachments, removeStaleLinks } from '../kernel/attach.ts'
 import type { Device } from '../kernel/devices.ts'
 import type { PinFolder } from '../kernel/pins.ts'
 
-export interface PodPrograms {
+export type Role = 'pod' | 'uplink'
+
+export interface DevicePrograms {
   /** Descriptors. */
   readonly ingress: number
   readonly egress: number
@@ -17,46 +19,42 @@ export function deviceMatcher(patterns: readonly string[]): (name: string) => bo
   return name => patterns.length > 0 && expression.test(name)
 }
 
-export interface PodDevices {
-  /** Attaches to new devices and to none twice; detaches from those that no longer match. Returns a line for each failure. */
-  sync(devices: Iterable<Device>): string[]
-  /** Names of the devices that are attached to. */
-  readonly attached: ReadonlySet<string>
+export interface AttachedDevices {
+  /**
+   * Attaches to these devices, to none twice, and detaches from those that are no longer wanted. Returns a line for each failure.
+   */
+  sync(wanted: ReadonlyMap<Device, Role>): string[]
 }
 
-export function podDevices(folder: PinFolder, programs: PodPrograms, patterns: readonly string[]): PodDevices {
-  const matches = deviceMatcher(patterns)
-  const done = new Map<number, string>()
+export function attachedDevices(folder: PinFolder, programs: Readonly<Record<Role, DevicePrograms>>): AttachedDevices {
+  const done = new Map<number, Role>()
   let first = true
   return {
-    sync(devices) {
-      const wanted = [...devices].filter(device => !device.loopback && matches(device.name))
-      const present = new Set(wanted.map(device => device.ifindex))
-      // Left by an earlier run whose patterns were others.
-      if (first) detachOthers(folder, present)
-      first = false
+    sync(wanted) {
+      const present = new Set([...wanted.keys()].map(device => device.ifindex))
       const gone = [...done.keys()].filter(ifindex => !present.has(ifindex))
       for (const ifindex of gone) done.delete(ifindex)
-      if (gone.length > 0) removeStaleLinks(folder)
+      // The first time: left by an earlier run whose devices were others.
+      if (first || gone.length > 0) detachOthers(folder, present)
+      first = false
       const failures: string[] = []
-      for (const { ifindex, name } of wanted) {
-        if (done.has(ifindex)) continue
+      for (const [{ ifindex, name }, role] of wanted) {
+        if (done.get(ifindex) === role) continue
         try {
           // Replies first: a request must not be translated when its answer would not be.
-          attachTc({ folder, programFd: programs.egress, ifindex, direction: 'egress' })
-          attachTc({ folder, programFd: programs.ingress, ifindex, direction: 'ingress' })
-          done.set(ifindex, name)
+          attachTc({ folder, programFd: programs[role].egress, ifindex, direction: 'egress' })
+          attachTc({ folder, programFd: programs[role].ingress, ifindex, direction: 'ingress' })
+          done.set(ifindex, role)
         } catch (error) {
-          failures.push(`can't attach to pod device ${name}: ${(error as Error).message}`)
+          failures.push(`can't attach to ${ROLES[role]} ${name}: ${(error as Error).message}`)
         }
       }
       return failures
     },
-    get attached() {
-      return new Set(done.values())
-    },
   }
 }
+
+const ROLES: Readonly<Record<Role, string>> = { pod: 'pod device', uplink: 'uplink' }
 
 /** Takes our programs off all devices but these. */
 export function detachOthers(folder: PinFolder, keep: ReadonlySet<number>): void {

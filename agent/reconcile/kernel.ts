@@ -8,14 +8,14 @@ import { KernelError } from '../kernel/errno.ts'
 import { cgroupRoot } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
+import { type AttachedDevices, attachedDevices } from './attached-devices.ts'
 import { type Dataplane, dataplaneOf } from './dataplane.ts'
-import { type PodDevices, podDevices } from './pod-devices.ts'
 import { attachSocketPath, detachSocketPath } from './socket-path.ts'
 import { type StaleSockets, staleSockets } from './stale-sockets.ts'
 
 export interface Kernel {
   readonly dataplane: Dataplane
-  readonly devices: PodDevices
+  readonly devices: AttachedDevices
   /** Puts the socket path in place, when it is configured. */
   readonly attachSockets: () => void
   /** Takes away a socket path that an earlier configuration had put in place and this one has not. */
@@ -30,11 +30,15 @@ export function openKernel(config: Config, log: Logger): Kernel {
   const load = loader(config, folder, log)
   const packet = load('tc')
   const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
-  const programs = { ingress: packet.programFd('tc_pod_ingress'), egress: packet.programFd('tc_pod_egress') }
+  const uplink = load('uplink')
+  const programs = {
+    pod: { ingress: packet.programFd('tc_pod_ingress'), egress: packet.programFd('tc_pod_egress') },
+    uplink: { ingress: uplink.programFd('tc_uplink_ingress'), egress: uplink.programFd('tc_uplink_egress') },
+  }
   const dataplane = dataplaneOf(packet)
   return {
     dataplane,
-    devices: podDevices(folder, programs, config.podPath === 'socket' ? config.packetDevices : config.podDevices),
+    devices: attachedDevices(folder, programs),
     attachSockets: () => sockets?.attach(),
     detachSockets() {
       if (sockets === undefined) detachSocketPath(folder)
@@ -42,8 +46,9 @@ export function openKernel(config: Config, log: Logger): Kernel {
     destroyStaleSockets: () => sockets?.stale?.request(),
     close() {
       sockets?.close()
-      for (const fd of Object.values(programs)) bridge.close(fd)
+      for (const { ingress, egress } of Object.values(programs)) for (const fd of [ingress, egress]) bridge.close(fd)
       dataplane.close()
+      uplink.close()
       packet.close()
     },
   }

@@ -15,6 +15,8 @@ export interface LiveBackend {
   readonly generation: number
   readonly pools: number
   readonly state: number
+  /** BackendFlag */
+  readonly flags: number
 }
 
 /** A pool's table in the arena. */

@@ -2,7 +2,13 @@
 /** The first half of a change: everything that nothing refers to yet. It can be taken back. */
 import type { Backend, CompiledPort, Frontend, ServicePortName } from '../compile/compiled.ts'
 import { addressBytes } from '../kernel/address.ts'
-import { BackendState, FrontendFlag, type Frontend as FrontendValue, type Service } from '../kernel/layout.gen.ts'
+import {
+  BackendFlag,
+  BackendState,
+  FrontendFlag,
+  type Frontend as FrontendValue,
+  type Service,
+} from '../kernel/layout.gen.ts'
 import type { Arena } from './arena.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { IdPool } from './ids.ts'
@@ -86,7 +92,8 @@ function placeBackends(
     const known = before?.backends.get(text)
     const id = known?.id ?? taken(pass.backends, undo)
     const generation = known?.generation ?? (pass.dataplane.backends.read(id).generation + 1) >>> 0
-    const live = { id, generation, pools: backend.pools, state: stateOf(backend.pools) }
+    const flags = backend.local ? BackendFlag.LOCAL : 0
+    const live = { id, generation, pools: backend.pools, state: stateOf(backend.pools), flags }
     writeBackend(pass, backend, service, { ...live, pools: live.pools | (known?.pools ?? 0) })
     if (known === undefined) undo.push(() => freeBackend(pass, live))
     placed.set(text, live)
@@ -102,7 +109,7 @@ export function writeBackend(
   pass: Parts,
   { address, port }: Pick<Backend, 'address' | 'port'>,
   service: number,
-  { id, generation, pools }: LiveBackend,
+  { id, generation, pools, flags }: LiveBackend,
 ): void {
   pass.dataplane.backends.write(id, {
     addr: addressBytes(address),
@@ -111,6 +118,7 @@ export function writeBackend(
     pools,
     generation,
     service,
+    flags,
   })
 }
 

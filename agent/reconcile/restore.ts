@@ -54,9 +54,9 @@ function restoreBackends(dataplane: Dataplane, pools: Pools, byId: ReadonlyMap<n
       continue
     }
     pools.backends.claim(id)
-    const { generation, pools: bits, state } = backend
+    const { generation, pools: bits, state, flags } = backend
     const text = backendText({ address: addressText(backend.addr), port: backend.port })
-    port.backends.set(text, { id, generation, pools: bits, state })
+    port.backends.set(text, { id, generation, pools: bits, state, flags })
   }
 }
 
