@@ -14,6 +14,7 @@ import type { Dataplane } from './dataplane.ts'
 import type { IdPool } from './ids.ts'
 import { addressKey, backendText, frontendKey, frontendText } from './keys.ts'
 import type { BackendText, FrontendText, Live, LiveBackend, LiveFrontend, LivePort, LiveTable } from './live.ts'
+import { addRanges, rangeKeys } from './ranges.ts'
 import { placeTable, poolMembers } from './table.ts'
 
 export interface Parts {
@@ -61,7 +62,9 @@ export function preparePort(pass: Pass, port: CompiledPort): void {
       tables,
       frontends: new Set(),
       addresses: new Set(),
+      ranges: rangeKeys(id, port.sourceRanges ?? []),
     }
+    addRanges(pass, after, before)
     if (before === undefined) pass.names.push([id, { name: port.name }])
     for (const frontend of port.frontends) putFrontend(pass, port, after, frontend)
     for (const text of before?.frontends ?? []) if (!after.frontends.has(text)) pass.drops.set(text, port.name)
@@ -156,9 +159,13 @@ function putFrontend(pass: Pass, port: CompiledPort, after: LivePort, frontend: 
   if (frontend.kind === 'clusterIP') after.addresses.add(frontend.address)
 }
 
-function frontendValue(port: CompiledPort, after: LivePort, { pool, onEmpty }: Frontend): FrontendValue {
+function frontendValue(port: CompiledPort, after: LivePort, { pool, onEmpty, kind, scope }: Frontend): FrontendValue {
   const table = after.tables.get(pool)
-  const flags = (table?.wide ? FrontendFlag.WIDE : 0) | (onEmpty === 'drop' ? FrontendFlag.DROP : 0)
+  const filtered = port.sourceRanges !== undefined && kind === 'loadBalancer' && scope === 'external'
+  const flags =
+    (table?.wide ? FrontendFlag.WIDE : 0) |
+    (onEmpty === 'drop' ? FrontendFlag.DROP : 0) |
+    (filtered ? FrontendFlag.RANGES : 0)
   return {
     service: after.id,
     table: table?.run.start ?? 0,
