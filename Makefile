@@ -44,9 +44,10 @@ test: root build run-packages test-packages system
 	$(WITH_NODE) tap --reporter=tap --jobs=$(JOBS) $$files | tee build/test.tap | $(NODE) scripts/report-tests.ts || status=$$?; \
 	$(call give_back,build .tap); exit $$status
 
-##> bench      measurements, each against a control in the same run (needs root)
+##> bench      measurements, each against a control in the same run; BENCH=packets for one (needs root)
 bench: root build run-packages system
-	$(Q)for file in bench/*.bench.ts; do $(NODE) $$file; done
+	$(Q)for file in $(if $(BENCH),bench/$(BENCH).bench.ts,bench/*.bench.ts); do $(NODE) $$file; done; \
+	$(call give_back,bench/results bench/build)
 
 ##> lint       types, style and format of TypeScript and C, licences, names
 lint: lint-packages node_modules/.ready lint-types lint-style lint-c lint-repository

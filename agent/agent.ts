@@ -3,11 +3,14 @@
 import type { Logger } from 'pino'
 import type { CompileContext } from './compile/context.ts'
 import type { Config } from './config.ts'
+import { holdExclusively } from './kernel/exclusive.ts'
+import { pinFolder } from './kernel/pins.ts'
 import { reservePorts } from './kernel/reserved-ports.ts'
 import type { Node } from './objects.ts'
 import { createDriver, type Driver, newOnes } from './reconcile/driver.ts'
 import { type Kernel, openKernel } from './reconcile/kernel.ts'
 import { followNetwork, type NodeNetwork } from './reconcile/node-network.ts'
+import { type Servers, startServers } from './serve/servers.ts'
 import type { Problem, Source, SourceEvents } from './source/source.ts'
 
 export interface AgentOptions {
@@ -28,6 +31,7 @@ export interface Agent {
 /** Rejects when it can't begin: no rights, an unreadable folder, maps of another layout. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { config, source, log, onFatal } = options
+  const release = await holdExclusively(pinFolder(config.bpffs))
   const kernel = openKernel(config, log)
   const driver = createDriver({
     dataplane: kernel.dataplane,
@@ -37,7 +41,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   })
   const network = followNetwork({ config, dataplane: kernel.dataplane, devices: kernel.devices, log, onError: onFatal })
   if (reservePorts(config.nodePortRange)) log.info({ range: config.nodePortRange }, 'nodePorts reserved')
-  await source.start(events(options, driver, network, kernel))
+  const servers = startServers({ config, dataplane: kernel.dataplane, log })
+  await source.start(events(options, { driver, network, kernel, servers }))
   const timer = setInterval(() => {
     driver.sweep(config.timeouts).then(result => log.debug(result, 'swept'), onFatal)
   }, config.sweepSeconds * 1_000)
@@ -46,44 +51,55 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       clearInterval(timer)
       network.stop()
       await source.stop()
+      servers.close()
       kernel.close()
+      release()
     },
   }
 }
 
-/**
- * Addresses are written before Services, and programs attached after both: nothing is translated on a partial view. What another
- * configuration had attached goes last: pods are served all the while.
- */
-function events(
-  { log, onReady, onFatal }: AgentOptions,
-  driver: Driver,
-  network: NodeNetwork,
-  kernel: Kernel,
-): SourceEvents {
+interface Parts {
+  readonly driver: Driver
+  readonly network: NodeNetwork
+  readonly kernel: Kernel
+  readonly servers: Servers
+}
+
+function events({ log, onReady, onFatal }: AgentOptions, parts: Parts): SourceEvents {
+  const { driver, network, servers } = parts
   const fresh = newOnes()
   let ready = false
   return {
     onUpdate(update) {
       try {
+        servers.queued()
         if (!ready) network.syncAddresses()
         driver.update(update)
-        if (ready) return
-        kernel.attachSockets()
-        network.begin()
-        kernel.detachSockets()
+        if (!ready) attach(parts)
+        servers.applied(update)
+        if (!ready) onReady()
         ready = true
-        onReady()
       } catch (error) {
         onFatal(error as Error)
       }
     },
     onProblems(problems) {
+      servers.problems(problems)
       const lines = new Map(problems.map(problem => [problemText(problem), problem]))
       for (const line of fresh([...lines.keys()]))
         lines.get(line)?.severity === 'error' ? log.error(line) : log.warn(line)
     },
   }
+}
+
+/**
+ * After addresses and Services have been written: nothing is translated on a partial view. What another configuration had attached
+ * goes last: pods are served all the while.
+ */
+function attach({ kernel, network }: Parts): void {
+  kernel.attachSockets()
+  network.begin()
+  kernel.detachSockets()
 }
 
 function problemText({ where, message }: Problem): string {

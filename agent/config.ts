@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { parse, YAMLParseError } from 'yaml'
 import { z } from 'zod'
+import { parseBindAddress } from './serve/bind-address.ts'
 
 export const API_VERSION = 'evenkeel.io/v1alpha1'
 export const KIND = 'EvenkeelConfiguration'
@@ -21,6 +22,8 @@ const sizes = z
     flows: count('entries of tracked flows, two a flow', 262_144),
     affinity: count('clients that are kept to a backend', 65_536),
     fragments: count('fragmented datagrams on their way', 8_192),
+    sockOrig: count('sockets that the socket path has given a backend', 131_072),
+    sockChoices: count('unconnected UDP sockets, once for each Service that they send to', 65_536),
   })
   .prefault({})
 
@@ -88,6 +91,14 @@ const schema = z.strictObject({
     .string()
     .default('/var/lib/evenkeel/allocations.json')
     .describe('clusterIPs and nodePorts given out'),
+  healthzBindAddress: z
+    .string()
+    .refine(text => text === '' || parseBindAddress(text) !== undefined, {
+      error: 'expected an address and a port, like 0.0.0.0:10256 or [::1]:10256, or "" for none',
+    })
+    .default('0.0.0.0:10256')
+    .describe('where /healthz and /livez are served; either wildcard means both families; empty: not at all'),
+  healthTimeoutSeconds: seconds('a change that waits for longer makes this node unhealthy', 60),
   eventSample: z.number().int().min(0).default(0).describe('one in so many new flows makes an event; 0: none'),
   sweepSeconds: z
     .number()

@@ -103,6 +103,7 @@ int main(void)
 	char kind[16], address[64];
 	int port, count;
 
+	ek_stay();
 	while (scanf("%15s %63s %d %d", kind, address, &port, &count) == 4) {
 		to.sin_port = htons(port);
 		if (count < 1 || count > MAX_COUNT ||

@@ -17,6 +17,11 @@ import { writeServices } from './many-services.ts'
 
 const BUILD = join(import.meta.dirname, 'build')
 const PORT = 7_000
+/**
+ * Direct connections go to a port of their own. With one port for both, a direct connection may have the very addresses and ports
+ * that a connection through the Service had after translation a moment ago, and its time would be that of a collision.
+ */
+const DIRECT_PORT = 7_001
 
 export const WAYS = ['near', 'far'] as const
 /** The backend is on the client's node, or on the other one. */
@@ -70,7 +75,8 @@ export async function upCluster({ name, podPath, services }: ClusterOptions): Pr
   const manifests = { 'tested.yaml': WAYS.map(way => stringify(service(way))).join('---\n') }
   const lab = await upLab({ name, topology: TOPOLOGY, manifests, config: configuration({ podPath }) })
   const startSeconds = await restart(lab, services - WAYS.length)
-  for (const way of WAYS) await once(lab.spawn(way, [programs.server, String(PORT)], PIPES).stdout!, 'data')
+  for (const way of WAYS)
+    await once(lab.spawn(way, [programs.server, String(PORT), String(DIRECT_PORT)], PIPES).stdout!, 'data')
   const client = clientOf(lab.spawn('client', [programs.client], PIPES))
   const usage = await usageOf(lab)
   return {
@@ -78,7 +84,7 @@ export async function upCluster({ name, podPath, services }: ClusterOptions): Pr
     async ask(kind, way, vip, count) {
       const address = vip ? VIPS[way] : lab.address(way)
       const before = usage(way)
-      const [p50 = 0, p99 = 0] = await client(`${kind} ${address} ${vip ? 80 : PORT} ${count}`)
+      const [p50 = 0, p99 = 0] = await client(`${kind} ${address} ${vip ? 80 : DIRECT_PORT} ${count}`)
       return { p50, p99, cpu: (usage(way) - before) / count }
     },
     down: () => lab.down(),

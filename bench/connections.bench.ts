@@ -9,8 +9,8 @@ const {
   requests: REQUESTS,
   services: MANY,
 } = benchOptions('Connections through a VIP against direct ones, in the lab.', {
-  rounds: [24, 'how often all take turns, twice each; at least 8'],
-  requests: [300, 'in a turn'],
+  rounds: [40, 'how often all take turns, twice each; at least 8'],
+  requests: [100, 'in a turn'],
   services: [50_000, 'how many are many'],
 })
 
@@ -47,8 +47,6 @@ interface Arm {
   readonly site: Site
   readonly way: Way
   readonly vip: boolean
-  /** The same as another arm. */
-  readonly again: boolean
   /** Of each turn. */
   readonly cpu: number[]
 }
@@ -67,52 +65,65 @@ async function upSites(): Promise<Site[]> {
   return sites
 }
 
-function armsOf(sites: readonly Site[]): Arm[] {
-  const arm = (site: Site, way: Way, vip: boolean, again = false): Arm => ({ site, way, vip, again, cpu: [] })
-  return [
-    ...sites.flatMap(site => WAYS.flatMap(way => [arm(site, way, false), arm(site, way, true)])),
-    arm(sites[0]!, 'near', false, true),
-  ]
+function armOf(sites: readonly Site[], path: Path, many: boolean, way: Way, vip: boolean): Arm {
+  const site = sites.find(site => site.path === path && site.many === many)!
+  return { site, way, vip, cpu: [] }
 }
 
-type Find = (path: Path, many: boolean, way: Way, vip: boolean) => Arm
-
-function finder(arms: readonly Arm[]): Find {
-  return (path, many, way, vip) =>
-    arms.find(({ site, ...arm }) => site.path === path && site.many === many && arm.way === way && arm.vip === vip)!
+interface Part {
+  readonly rows: readonly Row[]
+  readonly control: Control
 }
 
-async function measure(sites: readonly Site[], kind: Kind): Promise<{ rows: Row[]; controls: Control[] }> {
-  const arms = armsOf(sites)
-  const measured = await interleave(arms, ROUNDS, async arm => {
+/** Turns are short and only what is compared takes turns, so that what disturbs one arm disturbs its neighbours. */
+function takeTurns(kind: Kind, arms: readonly Arm[]): Promise<Measured<Arm>> {
+  return interleave(arms, ROUNDS, async arm => {
     const { p50, cpu } = await arm.site.cluster.ask(kind, arm.way, arm.vip, COUNTS[kind])
     arm.cpu.push(cpu)
     return p50
   })
-  const find = finder(arms)
-  return { rows: rowsOf(measured, kind, find), controls: controlsOf(measured, kind, arms, find) }
 }
 
-function rowsOf(measured: Measured<Arm>, kind: Kind, find: Find): Row[] {
-  const rows: Row[] = []
-  for (const path of PATHS) {
-    for (const way of WAYS)
-      for (const many of [false, true])
-        rows.push(comparison(measured, kind, find(path, many, way, true), find(path, many, way, false)))
-    for (const way of WAYS)
-      rows.push({
-        what: `${path}, ${way}: ${KINDS[kind]}: time at ${MANY} Services / at 1`,
-        value: ratio(measured, find(path, true, way, true), find(path, false, way, true)),
-        unit: 'ratio',
-        ...(kind === 'connect' && { target: GROWTH }),
-      })
-  }
-  rows.push({
-    what: `near: ${KINDS[kind]}: direct time with programs at the pod's device / without`,
-    value: ratio(measured, find('packet', false, 'near', false), find('socket', false, 'near', false)),
+/** VIP and direct, at one Service and at many. */
+async function compare(sites: readonly Site[], kind: Kind, path: Path, way: Way): Promise<Part> {
+  const arm = (many: boolean, vip: boolean) => armOf(sites, path, many, way, vip)
+  const [direct, vip, again, vipOfMany, directOfMany] = [
+    arm(false, false),
+    arm(false, true),
+    arm(false, false),
+    arm(true, true),
+    arm(true, false),
+  ] as const
+  const measured = await takeTurns(kind, [direct, vip, again, vipOfMany, directOfMany])
+  const rows = [comparison(measured, kind, vip, direct), comparison(measured, kind, vipOfMany, directOfMany)]
+  if (kind === 'connect')
+    rows.push({
+      what: `${path}, ${way}: ${KINDS.connect}: VIP time, ${MANY} Services / 1`,
+      value: ratio(measured, vipOfMany, vip),
+      unit: 'ratio',
+      target: GROWTH,
+    })
+  const control = { what: `${path}, ${way}: ${KINDS[kind]}: direct / direct`, ratio: ratio(measured, again, direct) }
+  return { rows, control }
+}
+
+/** What the programs at pods' devices take from connections that are no Service's, and in all from those that are. */
+async function tax(sites: readonly Site[], kind: Kind): Promise<Part> {
+  const arm = (path: Path, vip: boolean) => armOf(sites, path, false, 'near', vip)
+  const [bare, direct, vip, again] = [
+    arm('socket', false),
+    arm('packet', false),
+    arm('packet', true),
+    arm('socket', false),
+  ] as const
+  const measured = await takeTurns(kind, [bare, direct, vip, again])
+  const row = (what: string, one: Arm): Row => ({
+    what: `packet, near: ${KINDS[kind]}: ${what} rate / direct without programs`,
+    value: ratio(measured, bare, one),
     unit: 'ratio',
   })
-  return rows
+  const control = { what: `tax: ${KINDS[kind]}: direct / direct`, ratio: ratio(measured, again, bare) }
+  return { rows: [row('direct', direct), row('VIP', vip)], control }
 }
 
 /** As a rate, or for connections as a time. */
@@ -134,30 +145,16 @@ function comparison(measured: Measured<Arm>, kind: Kind, vip: Arm, direct: Arm):
   return { what: `${where}: VIP / direct rate`, value: ratio(measured, direct, vip), unit: 'ratio', ...target, note }
 }
 
-/** The same twice in one lab, and the same in two labs that differ in nothing that direct connections meet. */
-function controlsOf(measured: Measured<Arm>, kind: Kind, arms: readonly Arm[], find: Find): Control[] {
-  const direct = find('socket', false, 'near', false)
-  const again = arms.find(arm => arm.again)!
-  return [
-    { what: `${KINDS[kind]}: direct / direct`, ratio: ratio(measured, again, direct) },
-    {
-      what: `${KINDS[kind]}: direct in one lab / in another`,
-      ratio: ratio(measured, find('socket', true, 'near', false), direct),
-    },
-  ]
-}
-
 async function main(): Promise<void> {
   const sites = await upSites()
-  const rows: Row[] = []
-  const controls: Control[] = []
+  const parts: Part[] = []
   for (const kind of Object.keys(KINDS) as Kind[]) {
-    const one = await measure(sites, kind)
-    rows.push(...one.rows)
-    controls.push(...one.controls)
+    for (const path of PATHS) for (const way of WAYS) parts.push(await compare(sites, kind, path, way))
+    parts.push(await tax(sites, kind))
   }
-  const method = `medians over ${ROUNDS} rounds of the ratio of p50s of ${REQUESTS} requests (connections: half as many) of 64 bytes`
-  const report = { part: 'connections', method, rows, controls }
+  const method = `medians over ${ROUNDS} rounds of the ratio of p50s of ${REQUESTS} requests (connections: half as many) of 64 bytes; client and server share a processor`
+  const rows = parts.flatMap(({ rows }) => rows)
+  const report = { part: 'connections', method, rows, controls: parts.map(({ control }) => control) }
   printReport(report)
   saveReport(report)
   await Promise.all(sites.map(({ cluster }) => cluster.down()))

@@ -65,7 +65,7 @@ export function fragmented(dataplane: Dataplane): readonly Scene[] {
   const payload = Buffer.alloc(1_500, 7)
   const packet = packetBetween(UDP4, UDP4.client, UDP4.vip, { payload })
   const frames = fragments(packet, 1_000, 77).map(piece => ethernet({}, piece))
-  must(dataplane, 'tc_pod_ingress', frames[0]!)
+  for (const frame of frames) must(dataplane, 'tc_pod_ingress', frame)
   return ['first', 'later'].map((which, i) =>
     scene(dataplane, `${UDP4.name}, ${which} fragment`, 'tc_pod_ingress', [frames[i]!]),
   )

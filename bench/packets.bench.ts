@@ -7,7 +7,7 @@ import { loadNullProgram } from './null-program.ts'
 import { crowd, established, fragmented, icmpError, opening, type Scene, stranger, unchanged } from './packet-scenes.ts'
 import { benchOptions, printReport, type Report, type Row, saveReport, type Target } from './report.ts'
 import { apart, packed, withRunTimes } from './run-time.ts'
-import { build, NO_COMMON_LRU, PARTS } from './variants.ts'
+import { applies, build, NO_COMMON_LRU, PARTS, type Variant } from './variants.ts'
 
 const { rounds: ROUNDS, packets: RUNS } = benchOptions(
   'What a packet costs in the tc programs: BPF_PROG_TEST_RUN, ns above a program that does nothing.',
@@ -95,9 +95,15 @@ async function hot(dataplane: Dataplane): Promise<Report> {
   return (await measure('packets, closely', method, nothing(packedOf), subjects)).report
 }
 
+function fits(variant: Variant): boolean {
+  if (applies(variant)) return true
+  process.stderr.write(`bpf/ has changed: "${variant.name}" is left out; mend bench/variants.ts\n`)
+  return false
+}
+
 /** What is saved by leaving a part out. */
 async function parts(): Promise<Report> {
-  const variants = [{ name: 'all', edits: [] }, ...PARTS].map(variant => {
+  const variants = [{ name: 'all', edits: [] }, ...PARTS.filter(fits)].map(variant => {
     const dataplane = loadDataplane({ file: build(variant) })
     return { ...variant, dataplane, subject: packedOf({ ...unchanged(dataplane, TCP4)[0], name: variant.name }) }
   })
@@ -109,10 +115,10 @@ async function parts(): Promise<Report> {
   const rows = others.map(one => {
     const saved = difference(measured, all!, one)
     return {
-      what: `without ${one.name}`,
+      what: one.name,
       value: difference(measured, one, zeros[0]),
       unit: 'ns',
-      note: `saves ${saved.toFixed(0)} ns`,
+      note: `${saved.toFixed(0)} ns less`,
     }
   })
   return { ...report, rows: [report.rows[0]!, ...rows] }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* server PORT: answers requests over TCP and UDP, all in one thread. Prints "ready". */
+/* server PORT...: answers requests over TCP and UDP, all in one thread. Prints "ready". */
 #include <sys/epoll.h>
 #include "echo.h"
 
@@ -56,29 +56,43 @@ static void take(int poll, int listener)
 	watch(poll, fd);
 }
 
-int main(int argc, char **argv)
+/* Descriptors of listeners come before those of connections; types are those of sockets. */
+static void serve(int poll, int listeners, const int *types)
 {
-	int port = argc > 1 ? atoi(argv[1]) : 0;
-	int stream = listen_at(SOCK_STREAM, port), datagram = listen_at(SOCK_DGRAM, port);
-	int poll = epoll_create1(0);
+	struct epoll_event events[16];
 
-	watch(poll, stream);
-	watch(poll, datagram);
-	printf("ready\n");
-	fflush(stdout);
 	for (;;) {
-		struct epoll_event events[16];
 		int count = epoll_wait(poll, events, 16, -1);
 
 		for (int i = 0; i < count; i++) {
 			int fd = events[i].data.fd;
 
-			if (fd == stream)
-				take(poll, fd);
-			else if (fd == datagram)
-				answer_datagram(fd);
-			else
+			if (fd >= listeners)
 				answer_stream(fd);
+			else if (types[fd] == SOCK_STREAM)
+				take(poll, fd);
+			else
+				answer_datagram(fd);
 		}
 	}
+}
+
+int main(int argc, char **argv)
+{
+	int types[64] = {0};
+	int poll = epoll_create1(0);
+	int last = 0;
+
+	ek_stay();
+	for (int i = 1; i < argc; i++) {
+		for (int type = SOCK_STREAM; type <= SOCK_DGRAM; type++) {
+			last = listen_at(type, atoi(argv[i]));
+			ek_check(last < 64, "ports");
+			types[last] = type;
+			watch(poll, last);
+		}
+	}
+	printf("ready\n");
+	fflush(stdout);
+	serve(poll, last + 1, types);
 }

@@ -66,4 +66,39 @@ EK_ALWAYS_INLINE int ek_csum_apply_pseudo(struct __sk_buff *skb, struct ek_packe
 	return bpf_l4_csum_replace(skb, offset, 0, difference, flags);
 }
 
+/* How the kernel stands to a packet's transport checksum (linux/skbuff.h). */
+enum ek_summed {
+	EK_SUMMED_BY_DEVICE = 2, /* CHECKSUM_COMPLETE: skb->csum has to follow */
+	EK_SUM_LEFT = 3, /* CHECKSUM_PARTIAL: the field holds the pseudo-header's sum only */
+};
+
+struct sk_buff___summed {
+	__u8 ip_summed : 2;
+} __attribute__((preserve_access_index));
+
+/* Kernel 6.2. */
+extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
+
+/* Without the function the answer is the one that only helpers can handle. */
+EK_ALWAYS_INLINE __u32 ek_summed_of(struct __sk_buff *skb)
+{
+	struct sk_buff___summed *kernel_skb;
+
+	if (!bpf_cast_to_kern_ctx)
+		return EK_SUMMED_BY_DEVICE;
+	kernel_skb = bpf_cast_to_kern_ctx(skb);
+	return BPF_CORE_READ_BITFIELD(kernel_skb, ip_summed);
+}
+
+/* Changes a checksum field as bpf_l4_csum_replace does, where no sum of a device has to follow. */
+EK_ALWAYS_INLINE void ek_csum_write(__u16 *check, __u32 summed, __u32 addr_difference,
+				    __u32 port_difference)
+{
+	if (summed == EK_SUM_LEFT)
+		*check = ek_csum_fold(ek_csum_fold64((__u64)*check + addr_difference));
+	else
+		*check = ek_csum_update(*check,
+					ek_csum_fold64((__u64)addr_difference + port_difference));
+}
+
 #endif

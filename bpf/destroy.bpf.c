@@ -40,7 +40,7 @@ extern int bpf_sock_destroy(struct sock_common *sock) __ksym;
 /* True when this socket talks to a backend that it was given and that is no more. */
 EK_ALWAYS_INLINE bool ek_sock_is_stale(struct sock_common *sock)
 {
-	struct ek_sock_key key = { .cookie = bpf_get_socket_cookie(sock), .port = sock->skc_dport };
+	struct ek_sock_key key = {.cookie = bpf_get_socket_cookie(sock), .port = sock->skc_dport};
 	struct ek_backend *backend;
 	struct ek_sock *orig;
 	__u32 id;

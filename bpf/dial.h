@@ -82,6 +82,25 @@ EK_ALWAYS_INLINE bool ek_dial_is_foreign_loopback(const struct ek_dial *dial)
 	return ek_addr_is_loopback(&dial->key.addr) && dial->netns != ek_settings.netns_cookie;
 }
 
+/*
+ * getaddrinfo() sorts a name's addresses (RFC 6724) by connecting a UDP socket to
+ * each, at the port of its caller or at none: whether there is a route decides, and
+ * nothing is sent. A clusterIP whose TCP port is served must not look unreachable.
+ */
+EK_ALWAYS_INLINE bool ek_dial_is_address_test(const struct ek_dial *dial)
+{
+	struct ek_frontend_key tcp = {
+		.addr = dial->key.addr,
+		.port = dial->key.port,
+		.proto = IPPROTO_TCP,
+		.scope = EK_SCOPE_CLUSTER,
+	};
+
+	if (dial->proto != IPPROTO_UDP)
+		return false;
+	return !tcp.port || bpf_map_lookup_elem(&ek_frontends, &tcp);
+}
+
 /* Nobody serves: say so at once. Local without an endpoint here is not the Service's end: other
  * nodes have some. */
 EK_ALWAYS_INLINE int ek_dial_nobody(const struct ek_tuple *tuple,
@@ -129,8 +148,12 @@ EK_ALWAYS_INLINE int ek_dial_choose(const struct ek_dial *dial, struct ek_sock *
 	frontend = ek_lookup_frontend(&tuple, dial->family, EK_SCOPE_CLUSTER);
 	if (!frontend)
 		return EK_ALLOW;
-	if (!frontend->slots)
+	if (!frontend->slots) {
+		if (frontend->flags & EK_FRONTEND_ADDRESS && chosen->flags & EK_SOCK_CONNECTED &&
+		    ek_dial_is_address_test(dial))
+			return EK_ALLOW;
 		return ek_dial_nobody(&tuple, frontend);
+	}
 	ek_dial_client(dial, frontend->service, &client);
 	ek_select(frontend, ek_hash_tuple(&tuple), &client, ek_now(), &choice);
 	if (!choice.backend) {

@@ -100,14 +100,22 @@ EK_ALWAYS_INLINE bool ek_flow_same(const struct ek_flow *there, const struct ek_
  * Notes a packet on its flow and, when the state changes or a second has passed,
  * on the other direction's entry, which is made again if memory pressure took it.
  */
-EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *flow, __u64 now)
+EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *flow)
 {
+	__u16 tick = ek_tick();
 	struct ek_flow *partner, *again = ek_partner_of();
 	struct ek_tuple key;
 	__u8 state, flags;
+	bool same;
+	__u64 now;
 
 	ek_flow_next(p, flow, &state, &flags);
-	if (state == flow->state && flags == flow->flags && now - flow->seen < EK_SECOND)
+	same = state == flow->state && flags == flow->flags;
+	if (same && tick == flow->tick)
+		return;
+	now = ek_now();
+	flow->tick = tick;
+	if (same && now - flow->seen < EK_SECOND)
 		return;
 	flow->state = state;
 	flow->flags = flags;
@@ -204,13 +212,40 @@ EK_ALWAYS_INLINE int ek_flow_store(struct __sk_buff *skb, const struct ek_tuple 
 	return EK_REASON_FLOW_NOT_STORED;
 }
 
-/* Takes back the reply entry of a flow whose tuple begins a new one. */
-EK_ALWAYS_INLINE void ek_flow_forget_reply(const struct ek_tuple *tuple, const struct ek_flow *flow)
+/* Takes out the other direction of a flow that is to go. */
+EK_ALWAYS_INLINE void ek_flow_forget_partner(const struct ek_tuple *tuple,
+					     const struct ek_flow *flow)
 {
 	struct ek_tuple partner;
 
 	ek_flow_partner_key(tuple, flow, &partner);
 	bpf_map_delete_elem(&ek_flows, &partner);
+}
+
+/*
+ * A connection to a pod itself may begin at the port that a flow to the same pod,
+ * through a Service, has just ended with: its answers must not look like replies
+ * of that flow.
+ */
+EK_ALWAYS_INLINE void ek_flow_make_way(const struct ek_packet *p)
+{
+	struct ek_tuple answer = {
+		.saddr = p->tuple.daddr,
+		.daddr = p->tuple.saddr,
+		.sport = p->tuple.dport,
+		.dport = p->tuple.sport,
+		.proto = p->tuple.proto,
+		.dir = !p->tuple.dir,
+	};
+	struct ek_flow *reply;
+
+	if (!ek_is_opening_syn(p))
+		return;
+	reply = bpf_map_lookup_elem(&ek_flows, &answer);
+	if (!reply || reply->state != EK_FLOW_CLOSING || !(reply->flags & EK_FLOW_REPLY))
+		return;
+	ek_flow_forget_partner(&answer, reply);
+	bpf_map_delete_elem(&ek_flows, &answer);
 }
 
 EK_ALWAYS_INLINE void ek_flow_endpoints(const struct ek_flow *flow, struct ek_endpoints *to)

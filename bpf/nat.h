@@ -66,7 +66,7 @@ EK_ALWAYS_INLINE int ek_rewrite_transport(struct __sk_buff *skb, struct ek_packe
 	__u32 offset = ek_csum_offset(p->tuple.proto);
 	__u64 flags = p->tuple.proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 	__be16 *ports = ek_at(skb, p->l4, sizeof(struct udphdr));
-	__u32 port_difference;
+	__u32 port_difference, summed;
 
 	if (!ports)
 		return -1;
@@ -82,6 +82,17 @@ EK_ALWAYS_INLINE int ek_rewrite_transport(struct __sk_buff *skb, struct ek_packe
 		/* Sent without a checksum: no field makes up for anything. */
 		bpf_csum_update(skb, port_difference);
 		ek_csum_tell_device(skb, p, addr_difference);
+		return 0;
+	}
+	summed = ek_summed_of(skb);
+	if (summed != EK_SUMMED_BY_DEVICE) {
+		__u16 *check = ek_at(skb, p->l4 + offset, sizeof(*check));
+
+		if (!check)
+			return -1;
+		ek_csum_write(check, summed, addr_difference, port_difference);
+		if (p->tuple.proto == IPPROTO_UDP && !*check)
+			*check = 0xffff;
 		return 0;
 	}
 	if (ek_csum_apply_pseudo(skb, p, p->l4 + offset, addr_difference, flags))

@@ -48,7 +48,7 @@ SEC("cgroup/connect4")
 int sock_connect4(struct bpf_sock_addr *ctx)
 {
 	struct ek_dial dial = {.netns = bpf_get_netns_cookie(ctx)};
-	struct ek_sock to = {};
+	struct ek_sock to = {.flags = EK_SOCK_CONNECTED};
 	int verdict;
 
 	ek_read_socket(ctx, &dial);
@@ -63,7 +63,7 @@ SEC("cgroup/connect6")
 int sock_connect6(struct bpf_sock_addr *ctx)
 {
 	struct ek_dial dial = {.netns = bpf_get_netns_cookie(ctx)};
-	struct ek_sock to = {};
+	struct ek_sock to = {.flags = EK_SOCK_CONNECTED};
 	int verdict;
 
 	ek_read_socket(ctx, &dial);

@@ -157,7 +157,8 @@ struct ek_flow {
 	__u64 seen;	  /* last packet, at a granularity of a second */
 	__u8 state;	  /* enum ek_flow_state */
 	__u8 flags;	  /* enum ek_flow_flag */
-	__u8 zero[6];
+	__u16 tick;	  /* ek_tick() when `seen` was last compared with the clock */
+	__u8 zero[4];
 };
 
 /* The ports of a fragmented datagram, learned from its first fragment. */
@@ -185,11 +186,16 @@ struct ek_sock_key {
 	__u16 zero[3];
 };
 
+enum ek_sock_flag {
+	EK_SOCK_CONNECTED = 1, /* the entry goes when the socket is closed */
+};
+
 /* What stands behind the address: for a backend what was dialled, for a frontend the backend. */
 struct ek_sock {
 	struct ek_addr addr;
 	__be16 port;
-	__u16 zero;
+	__u8 flags; /* enum ek_sock_flag */
+	__u8 zero;
 	__u32 service;
 	__u32 backend;
 	__u32 generation;

@@ -79,14 +79,13 @@ EK_ALWAYS_INLINE int ek_open(struct __sk_buff *skb, struct ek_packet *p,
 }
 
 /* Follows an existing flow. */
-EK_ALWAYS_INLINE int ek_follow(struct __sk_buff *skb, struct ek_packet *p, struct ek_flow *flow,
-			       __u64 now)
+EK_ALWAYS_INLINE int ek_follow(struct __sk_buff *skb, struct ek_packet *p, struct ek_flow *flow)
 {
 	struct ek_endpoints to;
 
-	ek_flow_touch(p, flow, now);
+	ek_flow_touch(p, flow);
 	if (p->fragment == EK_FIRST_FRAGMENT)
-		ek_fragment_learn(p, now);
+		ek_fragment_learn(p, ek_now());
 	ek_flow_endpoints(flow, &to);
 	return ek_forward(skb, p, &to, flow->service, flow->flags & EK_FLOW_FORWARD);
 }
@@ -128,47 +127,47 @@ EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 {
 	struct ek_frontend *frontend;
 	struct ek_flow *flow;
-	__u64 now = ek_now();
 
 	if (p->kind == EK_KIND_ICMP_ERROR)
 		return ek_follow_icmp(skb, p);
 	if (p->kind != EK_KIND_PORTS)
 		return EK_PASS;
-	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, now))
+	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
 		return EK_PASS;
 	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
 	if (flow) {
 		if (ek_flow_serves(p, flow))
-			return ek_follow(skb, p, flow, now);
-		ek_flow_forget_reply(&p->tuple, flow);
+			return ek_follow(skb, p, flow);
+		ek_flow_forget_partner(&p->tuple, flow);
 	}
 	if (p->fragment == EK_LATER_FRAGMENT)
 		return EK_PASS;
 	frontend = ek_lookup_frontend(&p->tuple, p->family, EK_SCOPE_EXTERNAL);
-	if (!frontend)
+	if (!frontend) {
+		ek_flow_make_way(p);
 		return EK_PASS;
+	}
 	if (!ek_is_welcome(p, frontend))
 		return ek_drop(p, frontend->service, EK_REASON_SOURCE_RANGE);
 	if (!frontend->slots)
 		return ek_nobody(skb, p, frontend);
 	if (p->fragment == EK_FIRST_FRAGMENT)
-		ek_fragment_learn(p, now);
-	return ek_open(skb, p, frontend, now);
+		ek_fragment_learn(p, ek_now());
+	return ek_open(skb, p, frontend, ek_now());
 }
 
 EK_ALWAYS_INLINE int ek_to_outside(struct __sk_buff *skb, struct ek_packet *p)
 {
 	struct ek_flow *flow;
-	__u64 now = ek_now();
 
 	if (p->kind == EK_KIND_ICMP_ERROR)
 		return ek_follow_icmp(skb, p);
 	if (p->kind != EK_KIND_PORTS)
 		return EK_PASS;
-	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, now))
+	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
 		return EK_PASS;
 	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
-	return flow ? ek_follow(skb, p, flow, now) : EK_PASS;
+	return flow ? ek_follow(skb, p, flow) : EK_PASS;
 }
 
 /* What a device hears beside its own (promiscuous, as a bridge's port) is not for this node to

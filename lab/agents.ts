@@ -29,7 +29,7 @@ export async function startAgent(
   await startDaemon({
     what: `the agent of ${node.name}`,
     where: confinement(context, place),
-    argv: [process.execPath, join(PROJECT_FOLDER, 'agent/cli/main.ts'), 'run', ...files],
+    argv: [join(PROJECT_FOLDER, 'evenkeel'), 'run', ...files],
     env: environment(context, place),
     logFile: paths.log(label),
     readyFile: paths.ready(label),

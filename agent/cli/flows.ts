@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { type Flow, FlowFlag, flowStateName, type Tuple } from '../kernel/layout.gen.ts'
 import type { Dataplane } from '../reconcile/dataplane.ts'
-import { partnerOf } from '../reconcile/sweep.ts'
+import { partnerOf } from '../reconcile/sweep-flows.ts'
 import { bpffsOption, withDataplane } from './bpffs.ts'
 import { type Format, outputOption, printJson, printTable } from './output.ts'
 import { durationText, endpointText, protocolText, wholeNumber } from './text.ts'

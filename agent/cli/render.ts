@@ -11,6 +11,7 @@ import { type RenderedFrontend, renderServices } from './rendered.ts'
 
 interface RenderOptions {
   readonly filename: readonly string[]
+  readonly kubeconfig?: string
   readonly node?: string
   readonly output: Format
 }
@@ -19,16 +20,15 @@ const append = (value: string, all: readonly string[]) => [...all, value]
 
 export function renderCommand(): Command {
   return new Command('render')
-    .description(
-      'Prints what a node would serve for these manifests: each frontend with its backends. Touches nothing.',
-    )
+    .description('Prints what a node would serve for these objects: each frontend with its backends. Touches nothing.')
     .option(
       '-f, --filename <path>',
       'a folder or file of manifests, "-" for standard input; may be repeated',
       append,
       [],
     )
-    .option('--node <name>', 'the node to compile for (default: the only one in the files, or this machine)')
+    .option('--kubeconfig <file>', 'read from a Kubernetes API server instead')
+    .option('--node <name>', 'the node to compile for (default: the only one there, or this machine)')
     .addOption(outputOption())
     .addHelpText(
       'after',
@@ -37,20 +37,28 @@ Warnings go to standard error. The exit code is 1 when an object could not be re
 
 Examples:
   evenkeel render -f examples
-  kubectl get services,endpointslices,nodes -A -o yaml | evenkeel render -f - --node node1 -o json`,
+  kubectl get services,endpointslices,nodes -A -o yaml | evenkeel render -f - --node node1 -o json
+  evenkeel render --kubeconfig ~/.kube/config --node node1`,
     )
     .action(render)
 }
 
-async function render({ filename, node, output }: RenderOptions): Promise<void> {
-  if (filename.length === 0) throw new UserError('give -f with a folder or file of manifests', 2)
-  const manifests = await loadManifests(filename).catch(explain)
+async function render({ node, output, ...from }: RenderOptions): Promise<void> {
+  const manifests = await load(from).catch(explain)
   const { context, warning } = contextOf(manifests.nodes, node)
   const { frontends, warnings } = renderServices(manifests.services, context)
   report([...manifests.problems.map(problemText), ...(warning ? [warning] : []), ...warnings])
   if (output === 'json') printJson(frontends)
   else printTable(['frontend', 'scope', 'service', 'port', 'policy', 'affinity', 'backends'], frontends.map(row))
   if (failed(manifests)) process.exitCode = 1
+}
+
+async function load({ filename, kubeconfig }: Omit<RenderOptions, 'node' | 'output'>): Promise<LoadedManifests> {
+  if ((filename.length === 0) === (kubeconfig === undefined))
+    throw new UserError('give -f with a folder or file of manifests, or --kubeconfig with a file', 2)
+  if (kubeconfig === undefined) return loadManifests(filename)
+  const { loadCluster } = await import('../source/kubernetes/load.ts')
+  return loadCluster(kubeconfig)
 }
 
 function explain(error: unknown): never {
@@ -75,7 +83,7 @@ function contextOf(
   const known = nodes.size === 0 ? 'there is none' : `there are ${[...nodes.keys()].sort().join(', ')}`
   const effect = 'its zone is unknown, and only endpoints with this nodeName are local'
   const hint = asked === undefined ? '; choose one with --node' : ''
-  return { context, warning: `warning: no Node in the manifests is named "${nodeName}" (${known}): ${effect}${hint}` }
+  return { context, warning: `warning: no Node is named "${nodeName}" (${known}): ${effect}${hint}` }
 }
 
 function problemText({ severity, where, message }: Problem): string {

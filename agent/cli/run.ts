@@ -8,12 +8,13 @@ import { type Config, ConfigError, defaultConfig, readConfig } from '../config.t
 import { KernelError } from '../kernel/errno.ts'
 import { MismatchError } from '../kernel/mismatch.ts'
 import { manifestsSource } from '../source/manifests/manifests.ts'
-import { SourceError } from '../source/source.ts'
+import { type Source, SourceError } from '../source/source.ts'
 import { UserError } from './output.ts'
 
 interface RunOptions {
   readonly config?: string
   readonly manifests?: string
+  readonly kubeconfig?: string
   readonly readyFile?: string
   readonly logLevel: string
 }
@@ -23,6 +24,7 @@ export function runCommand(): Command {
     .description("Runs the agent in the foreground: compiles Services into this node's maps until it is told to end.")
     .option('--config <file>', 'configuration (apiVersion evenkeel.io/v1alpha1, kind EvenkeelConfiguration)')
     .option('--manifests <folder>', 'read Services from a folder of YAML files, and follow its changes')
+    .option('--kubeconfig <file>', 'read Services from a Kubernetes API server (default in a pod: its service account)')
     .option('--ready-file <file>', 'write this file when everything has synced')
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .addHelpText(
@@ -33,24 +35,17 @@ The next start takes them over. 'evenkeel cleanup' removes them.
 
 Examples:
   evenkeel run --manifests /etc/evenkeel/manifests
-  evenkeel run --config /etc/evenkeel/config.yaml --manifests /etc/evenkeel/manifests`,
+  evenkeel run --config /etc/evenkeel/config.yaml --kubeconfig /etc/kubernetes/evenkeel.conf`,
     )
     .action(run)
 }
 
 async function run(options: RunOptions): Promise<void> {
-  if (options.manifests === undefined) throw new UserError('give --manifests FOLDER', 2)
   const config = configOf(options)
   const log = pino({ level: options.logLevel, base: { node: config.nodeName } })
   const ended = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve())
-  const source = manifestsSource({
-    paths: [options.manifests],
-    serviceCIDRs: config.serviceCIDRs,
-    nodePortRange: config.nodePortRange,
-    allocationFile: config.allocationFile,
-    nodeName: config.nodeName,
-  })
+  const source = await sourceOf(options, config).catch(explain)
   const agent = await startAgent({
     config,
     source,
@@ -61,7 +56,27 @@ async function run(options: RunOptions): Promise<void> {
     },
     onFatal: ended.reject,
   }).catch(explain)
-  await ended.promise.finally(() => agent.stop())
+  await ended.promise.catch(explain).finally(() => agent.stop())
+}
+
+async function sourceOf({ manifests, kubeconfig }: RunOptions, config: Config): Promise<Source> {
+  const { nodeName, serviceProxyName } = config
+  if (manifests !== undefined && kubeconfig !== undefined)
+    throw new UserError('give --manifests or --kubeconfig, not both', 2)
+  if (manifests !== undefined)
+    return manifestsSource({
+      paths: [manifests],
+      serviceCIDRs: config.serviceCIDRs,
+      nodePortRange: config.nodePortRange,
+      allocationFile: config.allocationFile,
+      nodeName,
+    })
+  // Loaded only when it is needed: the client takes half a second and 80 MB.
+  const { isInCluster } = await import('../source/kubernetes/kubeconfig.ts')
+  if (kubeconfig === undefined && !isInCluster())
+    throw new UserError('give --kubeconfig FILE, or --manifests FOLDER (this is no pod with a service account)', 2)
+  const { kubernetesSource } = await import('../source/kubernetes/kubernetes.ts')
+  return kubernetesSource({ kubeconfig, nodeName, serviceProxyName })
 }
 
 function configOf({ config }: RunOptions): Config {

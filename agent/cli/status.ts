@@ -7,7 +7,7 @@ import { pinFolder } from '../kernel/pins.ts'
 import type { Dataplane } from '../reconcile/dataplane.ts'
 import { blocksOf } from '../reconcile/table.ts'
 import { bpffsOption, withDataplane } from './bpffs.ts'
-import { type Format, outputOption, printJson, printTable } from './output.ts'
+import { type Format, formatTable, outputOption, printJson } from './output.ts'
 import { type DeviceProgram, devicePrograms, type SocketProgram, socketPrograms } from './programs.ts'
 
 export interface Fill {
@@ -24,7 +24,7 @@ export interface Status {
   /** Of the socket path. */
   readonly sockets: readonly SocketProgram[]
   readonly features: readonly Feature[]
-  /** Packets turned away, by reason. */
+  /** Packets and calls of sockets that were turned away, by reason. */
   readonly rejected: Readonly<Record<string, bigint>>
 }
 
@@ -40,7 +40,7 @@ export function statusOf(dataplane: Dataplane, bpffs: string): Status {
   }
 }
 
-function fills({ frontends, backends, tables, services, flows, affinity }: Dataplane): Fill[] {
+function fills({ frontends, backends, tables, services, flows, affinity, sockets }: Dataplane): Fill[] {
   const values = [...frontends.entries()].map(([, value]) => value)
   const runs = new Map(
     values
@@ -53,8 +53,11 @@ function fills({ frontends, backends, tables, services, flows, affinity }: Datap
     { map: backends.layout.name, used: countBackends(backends), size: backends.maxEntries },
     { map: tables.layout.name, used: blocks, size: tables.maxEntries },
     { map: services.layout.name, used: count(services.entries()), size: services.maxEntries },
-    { map: flows.layout.name, used: count(flows.entries()), size: flows.maxEntries },
-    { map: affinity.layout.name, used: count(affinity.entries()), size: affinity.maxEntries },
+    ...[flows, affinity, ...Object.values(sockets ?? {})].map(map => ({
+      map: map.layout.name,
+      used: count(map.entries()),
+      size: map.maxEntries,
+    })),
   ]
 }
 
@@ -76,53 +79,47 @@ function rejectedByReason({ reasons }: Dataplane): Record<string, bigint> {
   return Object.fromEntries(all.map(([reason, n]) => [reasonName(reason), n]))
 }
 
-function printFills({ pins, maps }: Status): void {
-  process.stdout.write(`Maps, pinned in ${pins}\n`)
-  const percent = ({ used, size }: Fill) => `${((100 * used) / size).toFixed(1)}%`
-  printTable(
-    ['map', 'used', 'size', 'fill'],
-    maps.map(fill => [fill.map, fill.used, fill.size, percent(fill)]),
-  )
+type Row = readonly (string | number)[]
+
+/** A heading with a table, or with a sentence when there is nothing to list. */
+function section(heading: string, head: readonly string[], rows: readonly Row[], otherwise: string): string {
+  return `${heading}\n${rows.length > 0 ? formatTable(head, rows) : otherwise}\n`
 }
 
-function printPrograms({ programs, sockets }: Status): void {
-  process.stdout.write('\nSocket path\n')
-  if (sockets.length === 0) process.stdout.write('not attached\n')
-  else
-    printTable(
+function fillRow({ map, used, size }: Fill): Row {
+  return [map, used, size, `${((100 * used) / size).toFixed(1)}%`]
+}
+
+/** As it is printed. */
+export function statusText({ pins, maps, sockets, programs, features, rejected }: Status): string {
+  const missing = features.filter(({ present }) => !present)
+  return [
+    section(`Maps, pinned in ${pins}`, ['map', 'used', 'size', 'fill'], maps.map(fillRow), 'none'),
+    section(
+      'Socket path',
       ['cgroup', 'program', 'verified instructions'],
       sockets.map(p => [p.cgroup, p.program, p.verifiedInstructions]),
-    )
-  process.stdout.write('\nPacket path\n')
-  if (programs.length === 0) process.stdout.write('not attached to a device of this network namespace\n')
-  else
-    printTable(
+      'not attached',
+    ),
+    section(
+      'Packet path',
       ['device', 'direction', 'by', 'program', 'verified instructions'],
       programs.map(p => [p.device, p.direction, p.kind, p.program, p.verifiedInstructions]),
-    )
-}
-
-function printFeatures(features: readonly Feature[]): void {
-  const missing = features.filter(({ present }) => !present)
-  process.stdout.write(missing.length > 0 ? '\nThis kernel lacks\n' : '\nThis kernel lacks nothing.\n')
-  if (missing.length > 0)
-    printTable(
+      'not attached to a device of this network namespace',
+    ),
+    section(
+      'What this kernel lacks',
       ['feature', 'since', 'without it'],
       missing.map(({ name, since, consequence }) => [name, since, consequence]),
-    )
-}
-
-export function printStatus(status: Status): void {
-  printFills(status)
-  printPrograms(status)
-  printFeatures(status.features)
-  const rejected = Object.entries(status.rejected)
-  process.stdout.write(rejected.length > 0 ? '\nTurned away\n' : '\nNothing was turned away.\n')
-  if (rejected.length > 0)
-    printTable(
+      'nothing',
+    ),
+    section(
+      'Turned away',
       ['reason', 'times'],
-      rejected.map(([reason, n]) => [reason, String(n)]),
-    )
+      Object.entries(rejected).map(([reason, n]) => [reason, String(n)]),
+      'nothing',
+    ),
+  ].join('\n')
 }
 
 export function statusCommand(): Command {
@@ -135,6 +132,6 @@ export function statusCommand(): Command {
     .action(({ bpffs, output }: { bpffs: string; output: Format }) => {
       const status = withDataplane(bpffs, dataplane => statusOf(dataplane, bpffs))
       if (output === 'json') printJson(status)
-      else printStatus(status)
+      else process.stdout.write(statusText(status))
     })
 }

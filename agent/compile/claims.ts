@@ -80,12 +80,17 @@ function age({ created }: Claim): number {
   return created || Number.MAX_SAFE_INTEGER
 }
 
+const SCOPES = ['cluster', 'external'] as const
+
 function claimsOf(service: CompiledService | undefined): ReadonlyMap<FrontendText, Claim> {
   const made = new Map<FrontendText, Claim>()
   for (const port of service?.ports ?? []) {
     for (const frontend of port.frontends) {
       const { key, created } = service!
-      made.set(frontendText(port, frontend), { key, created, kind: frontend.kind })
+      const claim = { key, created, kind: frontend.kind }
+      // A clusterIP is served inside the cluster only, but nobody else may have it outside.
+      const scopes = frontend.kind === 'clusterIP' ? SCOPES : [frontend.scope]
+      for (const scope of scopes) made.set(frontendText(port, { ...frontend, scope }), claim)
     }
   }
   return made

@@ -26,7 +26,8 @@ export function compileService(view: ServiceView, context: CompileContext): Comp
   return { key, created: service.created, ports, warnings }
 }
 
-function isServed({ type, labels, clusterIPs }: Service, serviceProxyName: string): boolean {
+/** Whether it is this proxy's. */
+export function isServed({ type, labels, clusterIPs }: Service, serviceProxyName: string): boolean {
   if (type === 'ExternalName' || clusterIPs.length === 0 || clusterIPs.includes('None')) return false
   const proxy = labels[PROXY_NAME_LABEL]
   return proxy === undefined || (serviceProxyName !== '' && proxy === serviceProxyName)
@@ -36,7 +37,7 @@ function isServed({ type, labels, clusterIPs }: Service, serviceProxyName: strin
  * The headless label asks that nobody serves the Service. Its frontends stay and refuse, so that clients learn it at once: as in
  * kube-proxy from 1.35 on, which takes the label to be about slices (kubernetes#134623).
  */
-function slicesOf(view: ServiceView, families: readonly Family[], warn: Warn): readonly ReadSlice[] {
+export function slicesOf(view: ServiceView, families: readonly Family[], warn: Warn): readonly ReadSlice[] {
   return view.service.labels[HEADLESS_LABEL] === undefined ? readSlices(view, families, warn) : []
 }
 

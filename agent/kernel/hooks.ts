@@ -53,10 +53,15 @@ export function attachHook(folder: PinFolder, name: HookName, programFd: number,
   attachNew(folder, name, programFd, cgroup)
 }
 
+const { EPERM } = constants.errno
+const EXCLUSIVE =
+  'A program of somebody else may be there, or above, without BPF_F_ALLOW_MULTI: bpftool cgroup tree lists them'
+
 function attachNew(folder: PinFolder, name: HookName, programFd: number, cgroup: string): void {
   const cgroupFd = check(bridge.openFolder(cgroup), 'open cgroup', cgroup)
   try {
-    const link = check(bridge.attachCgroup(programFd, cgroupFd, HOOKS[name]), `attach ${name} to cgroup`, cgroup)
+    const attached = bridge.attachCgroup(programFd, cgroupFd, HOOKS[name])
+    const link = check(attached, `attach ${name} to cgroup`, cgroup, attached === -EPERM ? EXCLUSIVE : undefined)
     try {
       check(bridge.pin(link, linkPath(folder, name)), 'pin link', linkPath(folder, name))
     } finally {

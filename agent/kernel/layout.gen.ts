@@ -141,6 +141,15 @@ export function scopeName(value: number): string {
   return valueName(Scope, value)
 }
 
+/** enum ek_sock_flag */
+export const SockFlag = {
+  CONNECTED: 1,
+} as const
+export type SockFlag = (typeof SockFlag)[keyof typeof SockFlag]
+export function sockFlagNames(bits: number): string[] {
+  return bitNames(SockFlag, bits)
+}
+
 /** struct ek_addr */
 export type Addr = Uint8Array
 export function encodeAddr(value: Addr, to: Buffer, at = 0): void {
@@ -353,6 +362,7 @@ export interface Flow {
   readonly seen: bigint
   readonly state: number
   readonly flags: number
+  readonly tick: number
 }
 export function encodeFlow(value: Flow, to: Buffer, at = 0): void {
   encodeAddr(value.saddr, to, at)
@@ -365,7 +375,8 @@ export function encodeFlow(value: Flow, to: Buffer, at = 0): void {
   to.writeBigUInt64LE(value.seen, at + 48)
   to.writeUInt8(value.state, at + 56)
   to.writeUInt8(value.flags, at + 57)
-  to.fill(0, at + 58, at + 58 + 6)
+  to.writeUInt16LE(value.tick, at + 58)
+  to.fill(0, at + 60, at + 60 + 4)
 }
 export function decodeFlow(from: Buffer, at = 0): Flow {
   return {
@@ -379,6 +390,7 @@ export function decodeFlow(from: Buffer, at = 0): Flow {
     seen: from.readBigUInt64LE(at + 48),
     state: from.readUInt8(at + 56),
     flags: from.readUInt8(at + 57),
+    tick: from.readUInt16LE(at + 58),
   }
 }
 export const FLOW_SIZE = 64
@@ -396,7 +408,8 @@ export const flowCodec: Codec<Flow> = {
     { path: 'seen', offset: 48, size: 8, type: 'u64' },
     { path: 'state', offset: 56, size: 1, type: 'u8' },
     { path: 'flags', offset: 57, size: 1, type: 'u8' },
-    { path: 'zero', offset: 58, size: 6, type: 'u8[6]' },
+    { path: 'tick', offset: 58, size: 2, type: 'u16' },
+    { path: 'zero', offset: 60, size: 4, type: 'u8[4]' },
   ],
   encode: encodeFlow,
   decode: decodeFlow,
@@ -684,6 +697,7 @@ export const settingsCodec: Codec<Settings> = {
 export interface Sock {
   readonly addr: Addr
   readonly port: number
+  readonly flags: number
   readonly service: number
   readonly backend: number
   readonly generation: number
@@ -691,7 +705,8 @@ export interface Sock {
 export function encodeSock(value: Sock, to: Buffer, at = 0): void {
   encodeAddr(value.addr, to, at)
   to.writeUInt16BE(value.port, at + 16)
-  to.fill(0, at + 18, at + 18 + 2)
+  to.writeUInt8(value.flags, at + 18)
+  to.fill(0, at + 19, at + 19 + 1)
   to.writeUInt32LE(value.service, at + 20)
   to.writeUInt32LE(value.backend, at + 24)
   to.writeUInt32LE(value.generation, at + 28)
@@ -700,6 +715,7 @@ export function decodeSock(from: Buffer, at = 0): Sock {
   return {
     addr: decodeAddr(from, at),
     port: from.readUInt16BE(at + 16),
+    flags: from.readUInt8(at + 18),
     service: from.readUInt32LE(at + 20),
     backend: from.readUInt32LE(at + 24),
     generation: from.readUInt32LE(at + 28),
@@ -712,7 +728,8 @@ export const sockCodec: Codec<Sock> = {
   fields: [
     { path: 'addr.w', offset: 0, size: 16, type: 'be32[4]' },
     { path: 'port', offset: 16, size: 2, type: 'be16' },
-    { path: 'zero', offset: 18, size: 2, type: 'u16' },
+    { path: 'flags', offset: 18, size: 1, type: 'u8' },
+    { path: 'zero', offset: 19, size: 1, type: 'u8' },
     { path: 'service', offset: 20, size: 4, type: 'u32' },
     { path: 'backend', offset: 24, size: 4, type: 'u32' },
     { path: 'generation', offset: 28, size: 4, type: 'u32' },

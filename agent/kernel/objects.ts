@@ -45,6 +45,19 @@ export interface LoadedObject {
  * or the object are not what this version works with.
  */
 export function loadObject(request: LoadRequest): LoadedObject {
+  for (let tries = 1; ; tries++) {
+    try {
+      return loadOnce(request)
+    } catch (error) {
+      // The verifier gives up when a signal is pending; libbpf tries again a few times only.
+      if (!(error instanceof KernelError) || error.code !== 'EAGAIN' || tries === LOAD_TRIES) throw error
+    }
+  }
+}
+
+const LOAD_TRIES = 5
+
+function loadOnce(request: LoadRequest): LoadedObject {
   const elf = readFileSync(request.file)
   const name = basename(request.file).replace(/(\.bpf)?\.o$/, '')
   const object = checkValue(bridge.objectOpen(elf, name), 'open object', request.file, 'Is it compiled for BPF?')

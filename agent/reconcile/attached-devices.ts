@@ -22,35 +22,48 @@ export function deviceMatcher(patterns: readonly string[]): (name: string) => bo
 export interface AttachedDevices {
   /**
    * Attaches to these devices, to none twice, and detaches from those that are no longer wanted. Returns a line for each failure.
+   * Throws KernelError when the programs can't be loaded.
    */
   sync(wanted: ReadonlyMap<Device, Role>): string[]
 }
 
-export function attachedDevices(folder: PinFolder, programs: Readonly<Record<Role, DevicePrograms>>): AttachedDevices {
+/** `programs` is called when there is a device to attach to. */
+export function attachedDevices(folder: PinFolder, programs: (role: Role) => DevicePrograms): AttachedDevices {
   const done = new Map<number, Role>()
   let first = true
+
+  function forgetGone(present: ReadonlySet<number>): void {
+    const gone = [...done.keys()].filter(ifindex => !present.has(ifindex))
+    for (const ifindex of gone) done.delete(ifindex)
+    // The first time: left by an earlier run whose devices were others.
+    if (first || gone.length > 0) detachOthers(folder, present)
+    first = false
+  }
+
   return {
     sync(wanted) {
-      const present = new Set([...wanted.keys()].map(device => device.ifindex))
-      const gone = [...done.keys()].filter(ifindex => !present.has(ifindex))
-      for (const ifindex of gone) done.delete(ifindex)
-      // The first time: left by an earlier run whose devices were others.
-      if (first || gone.length > 0) detachOthers(folder, present)
-      first = false
-      const failures: string[] = []
-      for (const [{ ifindex, name }, role] of wanted) {
-        if (done.get(ifindex) === role) continue
-        try {
-          // Replies first: a request must not be translated when its answer would not be.
-          attachTc({ folder, programFd: programs[role].egress, ifindex, direction: 'egress' })
-          attachTc({ folder, programFd: programs[role].ingress, ifindex, direction: 'ingress' })
-          done.set(ifindex, role)
-        } catch (error) {
-          failures.push(`can't attach to ${ROLES[role]} ${name}: ${(error as Error).message}`)
-        }
-      }
-      return failures
+      forgetGone(new Set([...wanted.keys()].map(device => device.ifindex)))
+      const added = [...wanted].filter(([{ ifindex }, role]) => done.get(ifindex) !== role)
+      return added.flatMap(([device, role]) => attach(folder, programs(role), device, role, done))
     },
+  }
+}
+
+function attach(
+  folder: PinFolder,
+  programs: DevicePrograms,
+  { ifindex, name }: Device,
+  role: Role,
+  done: Map<number, Role>,
+): string[] {
+  try {
+    // Replies first: a request must not be translated when its answer would not be.
+    attachTc({ folder, programFd: programs.egress, ifindex, direction: 'egress' })
+    attachTc({ folder, programFd: programs.ingress, ifindex, direction: 'ingress' })
+    done.set(ifindex, role)
+    return []
+  } catch (error) {
+    return [`can't attach to ${ROLES[role]} ${name}: ${(error as Error).message}`]
   }
 }
 

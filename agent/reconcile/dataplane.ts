@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The maps of one node's dataplane, opened. */
 import { type MappedArray, mapArray } from '../kernel/array.ts'
+import { bridge } from '../kernel/bridge.ts'
 import {
   type Addr,
   type Affinity,
@@ -14,6 +15,8 @@ import {
   type Range,
   type Service,
   type ServiceCounters,
+  type Sock,
+  type SockKey,
   type Tuple,
   type Uplink,
 } from '../kernel/layout.gen.ts'
@@ -23,6 +26,13 @@ import type { LoadedObject } from '../kernel/objects.ts'
 import { newOperations, type Operations } from '../kernel/operations.ts'
 import { openPerCpuMap, type PerCpuMap } from '../kernel/percpu.ts'
 import { openPinnedMap, pinFolder } from '../kernel/pins.ts'
+import type { MapName } from '../kernel/takeover.ts'
+
+/** What the socket path remembers of sockets. */
+export interface SocketMaps {
+  readonly orig: TypedMap<SockKey, Sock>
+  readonly choices: TypedMap<SockKey, Sock>
+}
 
 export interface Dataplane {
   readonly frontends: TypedMap<FrontendKey, Frontend>
@@ -37,14 +47,16 @@ export interface Dataplane {
   readonly services: TypedMap<number, Service>
   readonly counters: PerCpuMap<number, ServiceCounters>
   readonly reasons: PerCpuMap<number, bigint>
+  /** Without the socket path there are none. */
+  readonly sockets: SocketMaps | undefined
   /** What was asked of the kernel, over all maps. */
   readonly operations: Operations
   close(): void
 }
 
-type MapFd = (name: keyof typeof MAPS) => number
+type MapFd = (name: MapName) => number
 
-function openDataplane(fd: MapFd, writable: boolean): Dataplane {
+function openDataplane(fd: MapFd, socketFd: MapFd | undefined, writable: boolean): Dataplane {
   const operations = newOperations()
   const options = { operations }
   const maps = {
@@ -60,30 +72,36 @@ function openDataplane(fd: MapFd, writable: boolean): Dataplane {
     counters: openPerCpuMap(MAPS.counters, fd('counters'), options),
     reasons: openPerCpuMap(MAPS.reasons, fd('reasons'), options),
   }
+  const sockets = socketFd && {
+    orig: openMap(MAPS.sockOrig, socketFd('sockOrig'), options),
+    choices: openMap(MAPS.sockChoices, socketFd('sockChoices'), options),
+  }
   return {
     ...maps,
+    sockets,
     operations,
     close() {
-      for (const map of Object.values(maps)) map.close()
+      for (const map of [...Object.values(maps), ...Object.values(sockets ?? {})]) map.close()
     },
   }
 }
 
-/** The maps that a loaded object uses, for the agent. */
-export function dataplaneOf(object: LoadedObject): Dataplane {
-  return openDataplane(name => object.mapFd(name), true)
+/** The maps that loaded objects use, for the agent. `sockets`: of the socket path, where it is in use. */
+export function dataplaneOf(object: LoadedObject, sockets?: LoadedObject): Dataplane {
+  return openDataplane(object.mapFd, sockets?.mapFd, true)
 }
 
 /** The pinned maps, for commands that look on. Throws MismatchError when there are none. */
 export function pinnedDataplane(bpffs: string): Dataplane {
   const folder = pinFolder(bpffs)
-  return openDataplane(name => {
-    const fd = openPinnedMap(folder, MAPS[name] as never)
-    if (fd === undefined)
-      throw new MismatchError(
-        `there is no map ${MAPS[name].name} in ${folder.path}`,
-        'Is the agent running here (evenkeel run)?',
-      )
-    return fd
-  }, false)
+  const open = (name: MapName) => openPinnedMap(folder, MAPS[name])
+  const socketFd = open('sockOrig')
+  if (socketFd !== undefined) bridge.close(socketFd)
+  const required = (name: MapName) => {
+    const fd = open(name)
+    if (fd !== undefined) return fd
+    const path = `${MAPS[name].name} in ${folder.path}`
+    throw new MismatchError(`There is no map ${path}`, 'Does the agent run on this node (evenkeel run)?')
+  }
+  return openDataplane(required, socketFd === undefined ? undefined : required, false)
 }

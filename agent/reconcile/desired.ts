@@ -22,6 +22,8 @@ export function desiredState(initial: CompileContext): DesiredState {
   let context = initial
   const views = new Map<ServiceKey, ServiceView>()
   const compiled = new Map<ServiceKey, CompiledService>()
+  /** Of the few that have any: they are asked for after each change. */
+  const warned = new Map<ServiceKey, readonly string[]>()
   const claims = claimIndex()
 
   function compileOne(key: ServiceKey, view: ServiceView | undefined): readonly ServiceKey[] {
@@ -30,6 +32,8 @@ export function desiredState(initial: CompileContext): DesiredState {
     else views.delete(key)
     if (service) compiled.set(key, service)
     else compiled.delete(key)
+    if (service && service.warnings.length > 0) warned.set(key, service.warnings)
+    else warned.delete(key)
     return claims.update(key, service)
   }
 
@@ -59,6 +63,6 @@ export function desiredState(initial: CompileContext): DesiredState {
       return update(new Map(views))
     },
     all: () => new Map([...compiled.keys()].map(key => [key, owned(key)])),
-    warnings: () => [...[...compiled.values()].flatMap(service => service.warnings), ...claims.warnings()],
+    warnings: () => [...[...warned.values()].flat(), ...claims.warnings()],
   }
 }

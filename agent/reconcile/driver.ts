@@ -36,6 +36,7 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
   let maps: Reconciler = reconciler(dataplane)
   /** Until then the maps may hold what no complete view has confirmed or denied. */
   let pruned = false
+  let sweeping: Promise<Swept> | undefined
 
   function apply(desired: DesiredServices, whole: boolean): void {
     const started = performance.now()
@@ -69,7 +70,13 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
       }
       pruned ||= whole
     },
-    sweep: timeouts => sweep(dataplane, maps, timeouts),
+    sweep(timeouts) {
+      // One that takes longer than the time between two is not overtaken.
+      sweeping ??= sweep(dataplane, maps, timeouts).finally(() => {
+        sweeping = undefined
+      })
+      return sweeping
+    },
     get services() {
       return maps.live.ports.size
     },

@@ -8,7 +8,7 @@ import { KernelError } from '../kernel/errno.ts'
 import { cgroupRoot } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
-import { type AttachedDevices, attachedDevices } from './attached-devices.ts'
+import { type AttachedDevices, attachedDevices, type DevicePrograms, type Role } from './attached-devices.ts'
 import { type Dataplane, dataplaneOf } from './dataplane.ts'
 import { attachSocketPath, detachSocketPath } from './socket-path.ts'
 import { type StaleSockets, staleSockets } from './stale-sockets.ts'
@@ -28,17 +28,14 @@ export interface Kernel {
 export function openKernel(config: Config, log: Logger): Kernel {
   const folder = pinFolder(config.bpffs)
   const load = loader(config, folder, log)
-  const packet = load('tc')
+  // Maps first; the programs take the verifier a second, and only nodes with such devices need them.
+  const maps = load('tc', [])
   const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
-  const uplink = load('uplink')
-  const programs = {
-    pod: { ingress: packet.programFd('tc_pod_ingress'), egress: packet.programFd('tc_pod_egress') },
-    uplink: { ingress: uplink.programFd('tc_uplink_ingress'), egress: uplink.programFd('tc_uplink_egress') },
-  }
-  const dataplane = dataplaneOf(packet)
+  const dataplane = dataplaneOf(maps, sockets?.object)
+  const programs = devicePrograms(load)
   return {
     dataplane,
-    devices: attachedDevices(folder, programs),
+    devices: attachedDevices(folder, programs.of),
     attachSockets: () => sockets?.attach(),
     detachSockets() {
       if (sockets === undefined) detachSocketPath(folder)
@@ -46,15 +43,15 @@ export function openKernel(config: Config, log: Logger): Kernel {
     destroyStaleSockets: () => sockets?.stale?.request(),
     close() {
       sockets?.close()
-      for (const { ingress, egress } of Object.values(programs)) for (const fd of [ingress, egress]) bridge.close(fd)
       dataplane.close()
-      uplink.close()
-      packet.close()
+      programs.close()
+      maps.close()
     },
   }
 }
 
-type Load = (name: string) => LoadedObject
+/** `programs`: only these; default all. */
+type Load = (name: string, programs?: readonly string[]) => LoadedObject
 
 function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger): Load {
   const netnsCookie = bridge.netnsCookie()
@@ -63,15 +60,46 @@ function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger):
     // Before 5.14 nobody tells: then no namespace is the node's own, and its loopback serves no nodePorts.
     netnsCookie: typeof netnsCookie === 'bigint' ? netnsCookie : 0n,
   }
-  return name => {
+  return (name, programs) => {
     const file = fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
-    const object = loadObject({ file, folder, settings, sizes: { ...sizes, counters: sizes.services } })
+    const object = loadObject({
+      file,
+      folder,
+      settings,
+      sizes: { ...sizes, counters: sizes.services },
+      ...(programs && { programs }),
+    })
     for (const note of object.notes) log.warn(note)
     return object
   }
 }
 
+/** By the name of their object. */
+const OBJECTS: Readonly<Record<Role, string>> = { pod: 'tc', uplink: 'uplink' }
+
+/** Each pair is loaded when the first device asks for it. */
+function devicePrograms(load: Load) {
+  const loaded = new Map<Role, { readonly object: LoadedObject; readonly programs: DevicePrograms }>()
+  function loadNow(role: Role) {
+    const object = load(OBJECTS[role])
+    const [ingress, egress] = [object.programFd(`tc_${role}_ingress`), object.programFd(`tc_${role}_egress`)]
+    const pair = { object, programs: { ingress, egress } }
+    loaded.set(role, pair)
+    return pair
+  }
+  return {
+    of: (role: Role): DevicePrograms => (loaded.get(role) ?? loadNow(role)).programs,
+    close() {
+      for (const { object, programs } of loaded.values()) {
+        for (const fd of [programs.ingress, programs.egress]) bridge.close(fd)
+        object.close()
+      }
+    },
+  }
+}
+
 interface SocketPath {
+  readonly object: LoadedObject
   readonly attach: () => void
   readonly stale: StaleSockets | undefined
   close(): void
@@ -84,6 +112,7 @@ function socketPath(config: Config, folder: PinFolder, load: Load, log: Logger):
   const onError = (error: Error) => log.error({ error: error.message }, 'sockets of gone backends may have been left')
   const stale = destroy && staleSockets({ object: destroy, tcp: config.destroyTcp, onError })
   return {
+    object,
     attach() {
       attachSocketPath(folder, object, cgroup)
       // Left by an agent that was killed between the change and this.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Which ids are still named by flows and affinity entries. */
+/** Which ids are still named by flows, affinity entries and sockets. */
 import type { Dataplane } from './dataplane.ts'
 
 export interface NamedIds {
@@ -7,7 +7,7 @@ export interface NamedIds {
   readonly backends: ReadonlySet<number>
 }
 
-/** Reads both maps whole, in batches. */
+/** Reads these maps whole, in batches. */
 export function namedIds(dataplane: Dataplane): NamedIds {
   const services = new Set<number>()
   const backends = new Set<number>()
@@ -19,5 +19,10 @@ export function namedIds(dataplane: Dataplane): NamedIds {
     services.add(key.service)
     backends.add(affinity.backend)
   }
+  for (const map of Object.values(dataplane.sockets ?? {}))
+    for (const [, socket] of map.entries()) {
+      services.add(socket.service)
+      backends.add(socket.backend)
+    }
   return { services, backends }
 }

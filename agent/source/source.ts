@@ -21,6 +21,8 @@ export interface Problem {
   /** File and line ("web.yaml:12"), or the object ("Service default/web"). */
   readonly where: string
   readonly message: string
+  /** Changes wait until this is gone: no update comes while it stands. */
+  readonly blocking?: boolean
 }
 
 /** What a source can't work with: the message names what was tried, on what, and what to do. */

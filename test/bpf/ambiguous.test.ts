@@ -3,7 +3,7 @@
 import t from 'tap'
 import { Reason } from '../../agent/kernel/layout.gen.ts'
 import { parse } from '../packet/packet.ts'
-import { CASES, frameBetween, SCTP4 } from './cases.ts'
+import { CASES, frameBetween, SCTP4, TCP4, TCP6 } from './cases.ts'
 import { loadDataplane } from './harness.ts'
 import { addService } from './services.ts'
 import { isDropped, passesAs } from './verdicts.ts'
@@ -64,3 +64,25 @@ t.test('SCTP ports are under a CRC32c: a second Service is dropped rather than m
   passesAs(t, first, frameBetween(SCTP4, SCTP4.client, backend), 'the first')
   isDropped(t, dataplane.run('tc_pod_ingress', frameBetween(SCTP4, SCTP4.client, vips[1]!)), 'the second')
 })
+
+for (const test of [TCP4, TCP6])
+  t.test(`${test.name}: a direct connection may take the port of a flow that has ended`, async t => {
+    const backend = test.backend(9)
+    const client = { ...test.client, port: 41_000 }
+    const vip = { ...test.vip, port: 99 }
+    addService(dataplane, { frontends: [{ ...vip, proto: test.proto }], backends: [backend] })
+    dataplane.run('tc_pod_ingress', frameBetween(test, client, vip, { flags: 'S' }))
+    dataplane.run('tc_pod_egress', frameBetween(test, backend, client, { flags: 'SA' }))
+    const answer = frameBetween(test, backend, client, { flags: 'SA' })
+    dataplane.run('tc_pod_ingress', frameBetween(test, client, backend, { flags: 'S' }))
+    passesAs(
+      t,
+      dataplane.run('tc_pod_egress', answer),
+      frameBetween(test, vip, client, { flags: 'SA' }),
+      'while it lives, it keeps its replies',
+    )
+    dataplane.run('tc_pod_ingress', frameBetween(test, client, vip, { flags: 'FA' }))
+    dataplane.run('tc_pod_egress', frameBetween(test, backend, client, { flags: 'FA' }))
+    dataplane.run('tc_pod_ingress', frameBetween(test, client, backend, { flags: 'S' }))
+    passesAs(t, dataplane.run('tc_pod_egress', answer), answer, 'when it has ended, the answer is the direct one')
+  })

@@ -75,10 +75,7 @@ t.test('without --node', async t => {
     'the one that this machine is',
   )
   const unknown = await local('node2', 'node3')
-  t.match(
-    unknown.stderr,
-    /^warning: no Node in the manifests is named ".*" \(there are node2, node3\): .*; choose one with --node\n$/,
-  )
+  t.match(unknown.stderr, /^warning: no Node is named ".*" \(there are node2, node3\): .*; choose one with --node\n$/)
   t.equal(unknown.code, 0, 'a warning does not fail the command')
 })
 

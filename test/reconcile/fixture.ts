@@ -7,7 +7,7 @@ import { type LoadedObject, loadObject } from '../../agent/kernel/objects.ts'
 import { pinFolder } from '../../agent/kernel/pins.ts'
 import { type Dataplane, dataplaneOf } from '../../agent/reconcile/dataplane.ts'
 
-const OBJECT = fileURLToPath(new URL('../../bpf/build/tc.bpf.o', import.meta.url))
+const objectFile = (name: string) => fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
 const SIZES = {
   frontends: 4_096,
   backends: 4_096,
@@ -27,22 +27,24 @@ export interface Fixture {
 export function fixture(name: string, sizes: Partial<typeof SIZES> = {}): Fixture {
   const root = `/sys/fs/bpf/ek-test-${name}-${process.pid}`
   mkdirSync(root)
-  const opened: { object: LoadedObject; dataplane: Dataplane }[] = []
+  const opened: { objects: readonly LoadedObject[]; dataplane: Dataplane }[] = []
   process.once('exit', () => rmSync(root, { recursive: true, force: true }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   return {
     open() {
       const folder = pinFolder(root)
       const settings = { eventSample: 0, netnsCookie: 0n }
-      const object = loadObject({ file: OBJECT, folder, settings, sizes: { ...SIZES, ...sizes } })
-      const dataplane = dataplaneOf(object)
-      opened.push({ object, dataplane })
+      const load = (name: string) =>
+        loadObject({ file: objectFile(name), folder, settings, sizes: { ...SIZES, ...sizes } })
+      const [packet, sockets] = [load('tc'), load('socket')]
+      const dataplane = dataplaneOf(packet, sockets)
+      opened.push({ objects: [packet, sockets], dataplane })
       return dataplane
     },
     remove() {
-      for (const { object, dataplane } of opened.splice(0)) {
+      for (const { objects, dataplane } of opened.splice(0)) {
         dataplane.close()
-        object.close()
+        for (const object of objects) object.close()
       }
       rmSync(root, { recursive: true, force: true })
     },

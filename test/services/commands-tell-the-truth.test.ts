@@ -55,14 +55,23 @@ function sorted(rows: readonly (readonly string[])[]): string[] {
 }
 
 async function flows(t: Test, cluster: Cluster): Promise<void> {
-  const path = '/trickle/100000?seconds=2'
-  const kinds = { protocol: 'http', port: 80, path, count: CONNECTIONS, parallel: CONNECTIONS } as const
+  // For longer than it takes to look at them.
+  const path = '/trickle/100000?seconds=60'
+  const kinds = {
+    protocol: 'http',
+    port: 80,
+    path,
+    count: CONNECTIONS,
+    parallel: CONNECTIONS,
+    timeout: 60_000,
+  } as const
   const running = FAMILIES.map(family => dialOn(cluster.lab, 'client', { ...kinds, address: vip(1, family) }))
   await open(cluster)
   const [ofClient, ...ofBackends] = await Promise.all(['client', ...BACKENDS].map(pod => sockets(cluster, pod)))
   const found = (await run<LiveFlow[]>(cluster, 'node1', 'flows')).filter(
     ({ state, protocol }) => state === 'established' && protocol === 'TCP',
   )
+  for (const client of running) client.stop()
   await Promise.all(running.map(({ end }) => end))
   const peers = sorted(ofBackends.flat().map(([own, other]) => [other, own]))
   if (cluster.path === 'socket') {

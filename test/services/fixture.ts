@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A cluster of two nodes in the lab, for tests of what Services do; every scenario runs once for each path of pods' packets. */
+/** A cluster in the lab, for tests of what Services do; every scenario runs once for each path of pods' packets. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -36,8 +36,8 @@ export interface Cluster {
   live(node?: string): LiveService[]
   /** What a node's agent has logged. */
   log(node?: string): Promise<LogLine[]>
-  /** Waits for the maps of every node. */
-  settled(what: string, holds: (services: readonly LiveService[]) => boolean): Promise<void>
+  /** Waits for the maps of every node, or of some. */
+  settled(what: string, holds: (services: readonly LiveService[]) => boolean, nodes?: readonly string[]): Promise<void>
 }
 
 /** Of pino. */
@@ -52,27 +52,32 @@ export interface LogLine {
 export interface ClusterOptions {
   /** By file name without its ending. Default: web, service(). */
   readonly manifests?: Readonly<Record<string, readonly Manifest[]>>
+  /** Put over the agents' configuration. */
   readonly config?: object
-  readonly topology?: TopologyInput
-}
-
-/** web-0 and web-1 run on node1 beside the client and its neighbour, web-2 on node2 beside the stranger. */
-export const TOPOLOGY: TopologyInput = {
-  nodes: [{ name: 'node1' }, { name: 'node2' }],
-  pods: [
-    { name: 'client', node: 'node1' },
-    { name: 'neighbour', node: 'node1' },
-    { name: 'stranger', node: 'node2' },
-    ...['node1', 'node1', 'node2'].map((node, i) => ({
-      name: `web-${i}`,
-      node,
-      labels: { app: 'web', pod: `web-${i}` },
-      serve: 'hostnames' as const,
-    })),
-  ],
+  /** Default 2. One is quicker, where it does not matter which node a backend is on. */
+  readonly nodes?: 1 | 2
 }
 
 export const BACKENDS = ['web-0', 'web-1', 'web-2'] as const
+
+/** web-0 and web-1 run on node1 beside the client and its neighbour, web-2 on the last node beside the stranger. */
+function topologyOf(nodes: 1 | 2): TopologyInput {
+  const last = `node${nodes}`
+  const pod = (name: string, node: string) => ({ name, node })
+  const web = (name: string, node: string) => ({
+    name,
+    node,
+    labels: { app: 'web', pod: name },
+    serve: 'hostnames' as const,
+  })
+  return {
+    nodes: Array.from({ length: nodes }, (_, i) => ({ name: `node${i + 1}` })),
+    pods: [
+      ...[pod('client', 'node1'), pod('neighbour', 'node1'), pod('stranger', last)],
+      ...[web('web-0', 'node1'), web('web-1', 'node1'), web('web-2', last)],
+    ],
+  }
+}
 
 export type { Test }
 
@@ -95,11 +100,11 @@ export function prove(scenarios: Readonly<Record<string, Scenario>>, options: Cl
 let clusters = 0
 
 async function upCluster(path: PodPath, options: ClusterOptions): Promise<Cluster> {
-  const { manifests = { web: [service()] }, config = {}, topology = TOPOLOGY } = options
+  const { manifests = { web: [service()] }, config = {}, nodes = 2 } = options
   const files = Object.entries(manifests).map(([name, all]) => [`${name}.yaml`, text(all)])
   const lab = await upLab({
     name: `s${process.pid}x${clusters++}`,
-    topology,
+    topology: topologyOf(nodes),
     manifests: Object.fromEntries(files),
     config: configuration({ ...POD_PATHS[path], ...config }),
   })
@@ -116,7 +121,7 @@ function configuration(content: object): string {
 }
 
 function clusterOf(path: PodPath, lab: Lab, bpffs: string): Cluster {
-  const nodes = lab.plan.nodes.map(({ name }) => name)
+  const all = lab.plan.nodes.map(({ name }) => name)
   const live = (node = 'node1') => withDataplane(bpffsFolder(bpffs, lab.name, node), liveServices)
   const file = (name: string) => join(lab.manifests, `${name}.yaml`)
   return {
@@ -126,7 +131,7 @@ function clusterOf(path: PodPath, lab: Lab, bpffs: string): Cluster {
     put: (name, ...manifests) => replace(file(name), text(manifests)),
     remove: name => rm(file(name)),
     log: async (node = 'node1') => readLog(await readFile(join(lab.folder, 'logs', `agent-${node}.log`), 'utf8')),
-    async settled(what, holds) {
+    async settled(what, holds, nodes = all) {
       if (await within(LIVE_WITHIN_MS, () => nodes.every(node => holds(live(node))))) return
       throw new Error(`the maps do not say after ${LIVE_WITHIN_MS} ms: ${what}`)
     },

@@ -44,7 +44,9 @@ async function tcp(t: Test, cluster: Cluster, { name, number, pod }: typeof NEAR
 
 async function udp(t: Test, { lab }: Cluster, { number, pod }: typeof NEAR): Promise<void> {
   const targets = FAMILIES.flatMap(family =>
-    DATAGRAMS.map(size => ({ protocol: 'udp', address: vip(number, family), port: 80, size, count: 5 }) as const),
+    DATAGRAMS.map(
+      size => ({ protocol: 'udp', address: vip(number, family), port: 80, size, count: 5, timeout: 1000 }) as const,
+    ),
   )
   const outcomes = await lab.dial('client', ...targets)
   t.equal(outcomes.length, targets.length * 5)

@@ -69,8 +69,8 @@ async function isServed(t: Test, cluster: Cluster): Promise<void> {
     await soon(t, `the ${time} pod is served`, async () => who(await dial(cluster, netns)).join() === BACKENDS.join())
     const outcomes = await dial(cluster, netns)
     t.same(who(outcomes), BACKENDS, JSON.stringify(tally(outcomes)))
-    await inNode(cluster, 'ip', 'netns', 'del', netns)
+    await script(cluster, [], [`ip link del ${device}`, `ip netns del ${netns}`])
   }
 }
 
-prove({ 'a pod that comes after the agent, goes, and comes again under the same name': isServed })
+prove({ 'a pod that comes after the agent, goes, and comes again under the same name': isServed }, { nodes: 1 })

@@ -33,36 +33,33 @@ export function allAnswered(t: Test, outcomes: readonly Dialled[], count: number
   t.same([outcomes.length, answered], [count, count], `${what}: ${count} of ${count} answered (${counted(outcomes)})`)
 }
 
-export interface Timed extends Dialled {
-  /** When the outcome came, on performance.now(). */
-  readonly at: number
-}
-
 export interface Background {
   /** Those that came so far. */
-  readonly outcomes: readonly Timed[]
+  readonly outcomes: readonly Dialled[]
   /** The next outcome, from now on. */
-  next(): Promise<Timed>
+  next(): Promise<Dialled>
   /** All of them, when the client has ended. */
-  readonly end: Promise<readonly Timed[]>
+  readonly end: Promise<readonly Dialled[]>
+  /** Ends the client. */
+  stop(): void
 }
 
 /** Dials on while the test does something else. */
 export function dialOn(lab: Lab, where: string, ...options: readonly DialOptions[]): Background {
   const child = lab.spawn(where, dialArguments(...options), { stdio: ['ignore', 'pipe', 'inherit'] })
-  const outcomes: Timed[] = []
-  let waiting: PromiseWithResolvers<Timed>[] = []
+  const outcomes: Dialled[] = []
+  let waiting: PromiseWithResolvers<Dialled>[] = []
   createInterface({ input: child.stdout! }).on('line', line => {
-    const outcome: Timed = { at: performance.now(), ...JSON.parse(line) }
+    const outcome: Dialled = JSON.parse(line)
     outcomes.push(outcome)
     for (const one of waiting) one.resolve(outcome)
     waiting = []
   })
-  const end = new Promise<readonly Timed[]>(resolve => child.once('close', () => resolve(outcomes)))
+  const end = new Promise<readonly Dialled[]>(resolve => child.once('close', () => resolve(outcomes)))
   const next = () => {
-    const one = Promise.withResolvers<Timed>()
+    const one = Promise.withResolvers<Dialled>()
     waiting.push(one)
     return one.promise
   }
-  return { outcomes, next, end }
+  return { outcomes, next, end, stop: () => void child.kill() }
 }

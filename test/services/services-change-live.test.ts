@@ -100,11 +100,14 @@ async function type(t: Test, cluster: Cluster): Promise<void> {
   await reaches(t, cluster, BACKENDS)
 }
 
-prove({
-  'ports are added and removed': ports,
-  'a targetPort changes': targetPort,
-  'a selector changes': selector,
-  'another proxy’s label takes a Service from us, and gives it back': proxyName,
-  'a Service is deleted and made again, with another address too': again,
-  'the type changes to ExternalName and back, and to NodePort': type,
-})
+prove(
+  {
+    'ports are added and removed': ports,
+    'a targetPort changes': targetPort,
+    'a selector changes': selector,
+    'another proxy’s label takes a Service from us, and gives it back': proxyName,
+    'a Service is deleted and made again, with another address too': again,
+    'the type changes to ExternalName and back, and to NodePort': type,
+  },
+  { nodes: 1 },
+)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises'
+import type { LiveService } from '../../agent/cli/services.ts'
 import { BACKENDS, type Cluster, prove, replace, type Test } from './fixture.ts'
 import { FAMILIES, podWith, service, vip } from './manifests.ts'
 import { allAnswered, dialOn, tally, who } from './outcomes.ts'
@@ -28,8 +29,13 @@ function backends({ settled }: Cluster, count: number): Promise<void> {
   )
 }
 
+/** Connections of default/web:http, on the client's node. */
+function opened(services: readonly LiveService[]): number {
+  return Number(services.find(({ service }) => service === 'default/web:http/TCP')?.connections)
+}
+
 async function finishes(t: Test, cluster: Cluster): Promise<void> {
-  const { lab } = cluster
+  const { lab, settled } = cluster
   const http = { protocol: 'http', port: 80, timeout: 20_000 } as const
   const path = `/trickle/${BYTES}?seconds=2`
   const transfers = FAMILIES.map(family =>
@@ -46,6 +52,7 @@ async function finishes(t: Test, cluster: Cluster): Promise<void> {
     }),
   )
   await Promise.all(sockets.map(({ next }) => next()))
+  await settled('all have begun', services => opened(services) === FAMILIES.length * TRANSFERS, ['node1'])
   const file = lab.podFile('web-1')
   const before = await readFile(file, 'utf8')
   await replace(file, await podWith(file, TERMINATING))

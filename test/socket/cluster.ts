@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster in the lab whose pods are served when they dial, and what its nodes' maps and agents say. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +17,6 @@ import { bpffsMount, cgroupMount } from '../../lab/mount.ts'
 import { labPaths } from '../../lab/state.ts'
 import type { TopologyInput } from '../../lab/topology.ts'
 import { upLab } from '../../lab/up.ts'
-import { replace, TOPOLOGY } from '../services/fixture.ts'
 import { type Manifest, service } from '../services/manifests.ts'
 
 export type { Test }
@@ -52,10 +51,28 @@ export interface ClusterOptions {
   readonly topology?: TopologyInput
 }
 
+/** Of the Service, in their order. */
+export const BACKENDS = ['web-0', 'web-1', 'web-2'] as const
+
+/** web-0 and web-1 run on node1 beside the client and its neighbour, web-2 on node2. */
+const TOPOLOGY: TopologyInput = {
+  nodes: [{ name: 'node1' }, { name: 'node2' }],
+  pods: [
+    { name: 'client', node: 'node1' },
+    { name: 'neighbour', node: 'node1' },
+    ...BACKENDS.map((name, i) => ({
+      name,
+      node: i < 2 ? 'node1' : 'node2',
+      labels: { app: 'web', pod: name },
+      serve: 'hostnames' as const,
+    })),
+  ],
+}
+
 const TIMEOUT_MS = 150_000
 const SETTLED_MS = 3000
 
-/** web-0 and web-1 run on node1 beside client and neighbour, web-2 on node2 beside stranger. Taken down when the test ends. */
+/** The default is default/web with vip(1). Taken down when the test ends. */
 export async function clusterFor(test: Test, options: ClusterOptions = {}): Promise<Cluster> {
   const { manifests = [service()], config = {}, topology = TOPOLOGY } = options
   t.setTimeout(TIMEOUT_MS)
@@ -116,6 +133,12 @@ function logLines(file: string): LogLine[] {
 
 function text(manifests: readonly Manifest[]): string {
   return manifests.map(manifest => stringify(manifest)).join('---\n')
+}
+
+/** Exchanges a file's content in one step: nobody reads half of it. */
+export async function replace(file: string, content: string): Promise<void> {
+  await writeFile(`${file}.new`, content)
+  await rename(`${file}.new`, file)
 }
 
 /** Names of pods by their address, of both families and mapped into IPv6. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
 import { FAMILIES, service, vip } from '../services/manifests.ts'
-import { clusterFor } from './cluster.ts'
+import { clusterFor, type Test } from './cluster.ts'
 import { python } from './python.ts'
 
 const AT_ONCE_MS = 50
@@ -32,7 +32,7 @@ async function calls(where: string, address: string, port: number): Promise<Call
 }
 
 /** The median: a busy machine may stop any process for a while. */
-function endAlike(t: typeof import('tap').t, all: readonly Call[], error: string): void {
+function endAlike(t: Test, all: readonly Call[], error: string): void {
   for (const name of new Set(all.map(([call]) => call))) {
     const ofName = all.filter(([call]) => call === name)
     t.same(new Set(ofName.map(([, error]) => error)), new Set([error]), name)

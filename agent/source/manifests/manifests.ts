@@ -108,6 +108,6 @@ async function settle(where: string, action: () => Promise<void>): Promise<reado
   } catch (error) {
     if (!(error instanceof SourceError) && codeOf(error) === '') throw error
     const message = error instanceof Error ? error.message.replace(`${where}: `, '') : String(error)
-    return [{ severity: 'error', where, message: `${message}. Until then, changes of Services wait` }]
+    return [{ severity: 'error', where, message: `${message}. Until then, changes of Services wait`, blocking: true }]
   }
 }

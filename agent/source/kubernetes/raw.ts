@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Fields of objects that the API server has validated already: looked at for their type alone, so that neither a field of a newer
+ * Kubernetes nor a proxy's nonsense gets further. `at` is the path of the object that holds the field, with its dot.
+ */
+import { show } from '../manifests/issue.ts'
+
+export type Raw = Readonly<Record<string, unknown>>
+
+/** A field that can't be used. */
+export class FieldError extends Error {
+  override readonly name = 'FieldError'
+}
+
+export function isMapping(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function wrong(at: string, key: string, value: unknown, wanted: string): never {
+  throw new FieldError(
+    `${at}${key}: ${value === undefined ? 'is missing: it must be' : `${show(value)} is not`} ${wanted}`,
+  )
+}
+
+/** Empty when it is unset. */
+export function mapping(raw: Raw, key: string, at: string): Raw {
+  const value = raw[key] ?? {}
+  return isMapping(value) ? value : wrong(at, key, value, 'a mapping')
+}
+
+export function text(raw: Raw, key: string, at: string, preset = ''): string {
+  const value = raw[key] ?? preset
+  return typeof value === 'string' ? value : wrong(at, key, value, 'a text')
+}
+
+export function integer(raw: Raw, key: string, at: string, preset = 0): number {
+  const value = raw[key] ?? preset
+  return Number.isInteger(value) ? (value as number) : wrong(at, key, value, 'a whole number')
+}
+
+export function flag(raw: Raw, key: string, at: string, preset: boolean): boolean {
+  const value = raw[key] ?? preset
+  return typeof value === 'boolean' ? value : wrong(at, key, value, 'true or false')
+}
+
+/** The API's text fields of this kind may be empty, which is unset. */
+export function oneOf<T extends string>(raw: Raw, key: string, at: string, values: readonly T[], preset?: T): T {
+  const value = raw[key] || preset
+  return values.includes(value as T) ? (value as T) : wrong(at, key, value, `one of ${values.join(', ')}`)
+}
+
+function list(raw: Raw, key: string, at: string): readonly unknown[] {
+  const value = raw[key] ?? []
+  return Array.isArray(value) ? value : wrong(at, key, value, 'a list')
+}
+
+export function texts(raw: Raw, key: string, at: string): readonly string[] {
+  const all = list(raw, key, at)
+  for (const value of all) if (typeof value !== 'string') wrong(at, key, value, 'a text')
+  return all as readonly string[]
+}
+
+/** Each item of a list of mappings, converted. */
+export function items<T>(raw: Raw, key: string, at: string, convert: (item: Raw, at: string) => T): readonly T[] {
+  return list(raw, key, at).map((item, i) => {
+    const path = `${at}${key}[${i}]`
+    return isMapping(item) ? convert(item, `${path}.`) : wrong('', path, item, 'a mapping')
+  })
+}
+
+const MAX_SHARED = 65_536
+const copies = new Map<string, string>()
+
+/** One copy of texts that stand in thousands of objects: names of nodes, zones, ports. */
+export function shared(value: string): string {
+  const known = copies.get(value)
+  if (known !== undefined) return known
+  if (copies.size >= MAX_SHARED) copies.clear()
+  copies.set(value, value)
+  return value
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/** EndpointSlice (discovery.k8s.io/v1) of the API: the fields that are used. */
+import type { Endpoint, EndpointSlice, SlicePort } from '../../objects.ts'
+import { FieldError, flag, integer, items, mapping, oneOf, type Raw, shared, text, texts } from './raw.ts'
+import { PROTOCOLS } from './service.ts'
+
+const ADDRESS_TYPES: readonly EndpointSlice['addressType'][] = ['IPv4', 'IPv6', 'FQDN']
+export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
+
+export function readSlice(raw: Raw): EndpointSlice {
+  const metadata = mapping(raw, 'metadata', '')
+  const namespace = text(metadata, 'namespace', 'metadata.')
+  const service = text(mapping(metadata, 'labels', 'metadata.'), SERVICE_NAME_LABEL, 'metadata.labels.')
+  if (service === '') throw new FieldError(`metadata.labels["${SERVICE_NAME_LABEL}"] is missing`)
+  const addressType = oneOf(raw, 'addressType', '', ADDRESS_TYPES)
+  return {
+    namespace,
+    name: text(metadata, 'name', 'metadata.'),
+    service: `${namespace}/${service}`,
+    addressType,
+    ports: items(raw, 'ports', '', slicePort),
+    endpoints: addressType === 'FQDN' ? [] : items(raw, 'endpoints', '', readEndpoint),
+  }
+}
+
+function slicePort(raw: Raw, at: string): SlicePort {
+  return {
+    name: shared(text(raw, 'name', at)),
+    protocol: oneOf(raw, 'protocol', at, PROTOCOLS, 'TCP'),
+    port: raw.port == null ? null : integer(raw, 'port', at),
+  }
+}
+
+function readEndpoint(raw: Raw, at: string): Endpoint {
+  const conditions = mapping(raw, 'conditions', at)
+  const ready = flag(conditions, 'ready', `${at}conditions.`, true)
+  const zoneHints = hintsOf(raw, 'forZones', at)
+  const nodeHints = hintsOf(raw, 'forNodes', at)
+  return {
+    addresses: texts(raw, 'addresses', at),
+    ready,
+    serving: flag(conditions, 'serving', `${at}conditions.`, ready),
+    terminating: flag(conditions, 'terminating', `${at}conditions.`, false),
+    nodeName: shared(text(raw, 'nodeName', at)),
+    zone: shared(text(raw, 'zone', at)),
+    ...(zoneHints.length > 0 && { zoneHints }),
+    ...(nodeHints.length > 0 && { nodeHints }),
+  }
+}
+
+function hintsOf(raw: Raw, key: 'forZones' | 'forNodes', at: string): readonly string[] {
+  const hints = mapping(raw, 'hints', at)
+  return items(hints, key, `${at}hints.`, (hint, at) => shared(text(hint, 'name', at)))
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import t from 'tap'
+import { service, slice } from './objects.ts'
+import { addresses, read, settle, startServer } from './source.ts'
+
+t.test('a watch without a byte is given up, and goes on over another connection', async t => {
+  const server = await startServer(t, [service('web')])
+  const reading = await read(t, server, { times: { idle: 400 } })
+  await reading.synced()
+  await reading.until(() => server.watchers.size === 3)
+  for (const watcher of server.watchers) watcher.stalled = true
+  server.store.put(slice('web-1', ['10.1.0.1']))
+  const from = performance.now()
+  await reading.until(() => addresses(reading.services.get('default/web')).length === 1)
+  const took = performance.now() - from
+  t.ok(took < 1_500, `${took.toFixed()} ms`)
+  t.equal(server.lists('EndpointSlice').length, 1, 'from where it was')
+  t.same([...reading.complaints], [])
+})
+
+t.test('bookmarks keep a quiet watch', async t => {
+  const server = await startServer(t, [service('web')])
+  const reading = await read(t, server, { times: { idle: 400 } })
+  await reading.until(() => server.watchers.size === 3)
+  const timer = setInterval(() => {
+    for (const watcher of server.watchers) watcher.bookmark()
+  }, 100)
+  t.teardown(() => clearInterval(timer))
+  await settle()
+  await settle()
+  await settle()
+  t.equal(server.asked.filter(({ isWatch }) => isWatch).length, 3)
+})
+
+t.test('a server that takes requests and never answers', async t => {
+  const server = await startServer(t, [service('web')])
+  server.intercept = () => (server.lists('Service').length < 3 ? 'silence' : undefined)
+  const reading = await read(t, server, { times: { answer: 200 } })
+  await reading.until(() => reading.problems().length === 1)
+  t.match(reading.problems(), [/endpointslices, nodes, services can't be read since .*: no answer within 0\.2 s\./])
+  await reading.synced()
+  await reading.until(() => reading.problems().length === 0)
+})
+
+t.test('a list that stops in the middle', async t => {
+  const server = await startServer(t, [service('web')])
+  server.intercept = ({ kind }) => {
+    if (kind !== 'Service' || server.lists(kind).length > 1) return undefined
+    return response => void response.writeHead(200).write('{"kind":"ServiceList","items":[')
+  }
+  const reading = await read(t, server, { times: { answer: 200 } })
+  await reading.synced()
+  t.match([...reading.complaints], [/services can't be read since .*: the list broke off: nothing came for 0\.2 s/])
+})
