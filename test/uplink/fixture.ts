@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Two nodes and a client outside that dials into them: backends here and there, and Services that are reached from outside. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -53,6 +55,8 @@ export interface Cluster {
 export interface ClusterOptions {
   readonly manifests: Readonly<Record<string, readonly Manifest[]>>
   readonly topology?: TopologyInput
+  /** The agents' configuration. */
+  readonly config?: object
 }
 
 let clusters = 0
@@ -63,16 +67,21 @@ export function prove(
   scenarios: Readonly<Record<string, (t: Test, cluster: Cluster) => Promise<void>>>,
 ): void {
   t.setTimeout(TIMEOUT_MS)
-  t.test('from outside', async t => {
+  t.test(`from outside ${options.config ? JSON.stringify(options.config) : ''}`.trim(), async t => {
     const cluster = await upCluster(options)
     t.teardown(() => cluster.lab.down())
     for (const [sentence, scenario] of Object.entries(scenarios)) await t.test(sentence, t => scenario(t, cluster))
   })
 }
 
-async function upCluster({ manifests, topology = TOPOLOGY }: ClusterOptions): Promise<Cluster> {
+async function upCluster({ manifests, topology = TOPOLOGY, config = {} }: ClusterOptions): Promise<Cluster> {
   const files = Object.entries(manifests).map(([name, all]) => [`${name}.yaml`, text(all)])
-  const lab = await upLab({ name: `u${process.pid}x${clusters++}`, topology, manifests: Object.fromEntries(files) })
+  const lab = await upLab({
+    name: `u${process.pid}x${clusters++}`,
+    topology,
+    manifests: Object.fromEntries(files),
+    config: configuration(config),
+  })
   const bpffs = await bpffsMount()
   const file = (name: string) => join(lab.manifests, `${name}.yaml`)
   const look = <T>(node: string, what: (dataplane: Dataplane) => T) =>
@@ -94,6 +103,15 @@ async function upCluster({ manifests, topology = TOPOLOGY }: ClusterOptions): Pr
     address: (name, family = 'IPv4') => addressesOf(lab, name)[family === 'IPv4' ? 'v4' : 'v6'],
     rejected: (node, reason) => look(node, ({ reasons }) => reasons.sum(reason) ?? 0n),
   }
+}
+
+/** A file that lives as long as this process. */
+function configuration(content: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
+  process.once('exit', () => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'config.yaml')
+  writeFileSync(file, stringify(content))
+  return file
 }
 
 function addressesOf({ plan }: Lab, name: string): Addresses {

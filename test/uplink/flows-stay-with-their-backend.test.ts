@@ -47,6 +47,24 @@ prove(
       t.same(spread(await cluster.dial(node, PLAIN, { count: 20 })), ['there'], 'without an agent, too')
       await cluster.lab.startAgent('node1')
     },
+    'while backends are replaced, no new connection fails': async (t, cluster) => {
+      const options = {
+        protocol: 'http',
+        address: cluster.address('node1'),
+        port: PLAIN,
+        seconds: 5,
+        parallel: 4,
+      } as const
+      const under = cluster.lab.dial('outside', { ...options, pause: 5 }, { ...options, seconds: 1 })
+      for (const pod of ['here', 'there', 'here', 'there', 'here', 'there']) {
+        await cluster.put('plain', service({ name: 'plain', nodePort: PLAIN, selector: { pod } }))
+        await new Promise(resolve => setTimeout(resolve, 600))
+      }
+      const outcomes = await under
+      const failed = outcomes.filter(({ error }) => error !== undefined)
+      t.same(spread(outcomes), ['here', 'there'], 'both answered')
+      t.same(failed, [], `${failed.length} of ${outcomes.length} failed`)
+    },
     'ClientIP affinity is the same at the nodePort and at the balancer': async (t, cluster) => {
       const node = cluster.address('node1')
       t.equal((await cluster.lab.exec('outside', ['ip', 'route', 'add', BALANCER, 'via', node])).code, 0)

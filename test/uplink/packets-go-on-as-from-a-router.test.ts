@@ -5,10 +5,21 @@
  */
 import t, { type Test } from 'tap'
 import { listDevices } from '../../agent/kernel/devices.ts'
-import { Reason, Scope } from '../../agent/kernel/layout.gen.ts'
-import { CASES, type Case, type FrameFields, frameBetween, ipBetween, packetBetween, TCP4 } from '../bpf/cases.ts'
+import { type Flow, FlowFlag, FlowState, Reason, Scope } from '../../agent/kernel/layout.gen.ts'
+import {
+  CASES,
+  type Case,
+  type FrameFields,
+  frameBetween,
+  ipBetween,
+  packetBetween,
+  TCP4,
+  TCP6,
+  UDP4,
+} from '../bpf/cases.ts'
 import { loadDataplane, type Outcome, VERDICT } from '../bpf/harness.ts'
 import { addService, type Endpoint } from '../bpf/services.ts'
+import { tupleOf } from '../bpf/tuples.ts'
 import { isDropped, passesAs, returnsAs } from '../bpf/verdicts.ts'
 import { mappedBytes } from '../packet/address.ts'
 import { describeFully } from '../packet/describe.ts'
@@ -22,6 +33,24 @@ import { inOwnNetwork, run } from './own-network.ts'
 const TO_US = { dst: '00:00:00:00:00:00' } as const
 const NODE = { 4: '10.0.0.1', 6: 'fd00::1' } as const
 const MTU = 1500
+/** EK_SNAT_FIRST and EK_SNAT_COUNT of bpf/flow.h. */
+const FIRST_PORT = 61_000
+const LAST_PORT = 65_535
+
+/** Somebody else's. */
+const NO_FLOW: Flow = {
+  saddr: mappedBytes('192.0.2.1'),
+  daddr: mappedBytes('192.0.2.2'),
+  sport: 1,
+  dport: 2,
+  service: 0,
+  backend: 0,
+  generation: 1,
+  seen: 0n,
+  state: FlowState.ESTABLISHED,
+  flags: FlowFlag.REPLY | FlowFlag.FORWARD,
+  tick: 0,
+}
 
 function makeNetwork(): void {
   run('ip', 'link', 'set', 'lo', 'up')
@@ -41,7 +70,7 @@ if (inOwnNetwork(import.meta.filename)) {
 }
 
 function prove(): void {
-  const dataplane = loadDataplane({ object: 'uplink' })
+  const dataplane = loadDataplane({ object: 'uplink', flows: 65_536 })
   t.teardown(() => dataplane.close())
   const up0 = listDevices().find(({ name }) => name === 'up0')!.ifindex
   dataplane.uplinks.update(up0, { ipv4: mappedBytes(NODE[4]), ipv6: mappedBytes(NODE[6]) })
@@ -165,6 +194,29 @@ function prove(): void {
       t.equal(dataplane.reason(Reason.SOURCE_RANGE), before + 1n)
     })
   }
+
+  for (const test of [TCP6, UDP4])
+    t.test(`${test.name}: no source port is left`, async t => {
+      const backend = test.backend(9)
+      const vip = { ...test.vip, port: 90 }
+      const frontends = [{ ...vip, proto: test.proto, scope: Scope.EXTERNAL }]
+      const { id, backends } = addService(dataplane, { frontends, backends: [backend] })
+      const self = (port: number) => ({ address: NODE[test.version], port })
+      const ports = [test.client.port, ...Array.from({ length: LAST_PORT - FIRST_PORT + 1 }, (_, i) => FIRST_PORT + i)]
+      const taken = { ...NO_FLOW, service: id, backend: backends[0]!, seen: process.hrtime.bigint() }
+      dataplane.flows.updateMany(ports.map(port => [tupleOf(test, backend, self(port)), taken] as const))
+      const before = dataplane.reason(Reason.PORTS_EXHAUSTED)
+      isDropped(t, enter(frame(test, test.client, vip)), 'all taken')
+      t.equal(dataplane.reason(Reason.PORTS_EXHAUSTED), before + 1n, 'counted')
+      dataplane.flows.delete(tupleOf(test, backend, self(test.client.port)))
+      const outcome = enter(frame(test, test.client, vip))
+      forwards(
+        t,
+        outcome,
+        frame(test, self(test.client.port), backend, { ttl: 63 }),
+        "the client's own port is free again",
+      )
+    })
 
   t.test('an IPv4 packet that may be broken up is sent on whole', async t => {
     const sent = frame(TCP4, TCP4.client, { ...TCP4.vip, port: 81 }, { flags: 'A', payload: Buffer.alloc(MTU) })
