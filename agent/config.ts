@@ -59,6 +59,14 @@ const schema = z.strictObject({
     .array(z.string().min(1))
     .default(['veth*', 'cali*', 'lxc*', 'tap*', 'eni*', 'azv*', 'gke*', 'vnet*'])
     .describe('with podPath packet or both: names of the host sides of pods, with * for any characters'),
+  uplinks: z
+    .boolean()
+    .default(true)
+    .describe('serve clients outside at the devices that lead to other nodes: nodePorts, load balancers, externalIPs'),
+  uplinkDevices: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('uplinks besides those that routes over a gateway lead through, with * for any characters'),
   serviceProxyName: z
     .string()
     .default('')

@@ -6,7 +6,11 @@
 #include "clock.h"
 #include "maps.h"
 #include "nat.h"
+#include "own_socket.h"
 #include "scratch.h"
+
+/* Both directions come in at the same hook. */
+#define EK_FLOW_SAME_DIR (EK_FLOW_HAIRPIN | EK_FLOW_FORWARD)
 
 /* The key of the other direction's entry. */
 EK_ALWAYS_INLINE void ek_flow_partner_key(const struct ek_tuple *tuple, const struct ek_flow *flow,
@@ -17,7 +21,7 @@ EK_ALWAYS_INLINE void ek_flow_partner_key(const struct ek_tuple *tuple, const st
 	partner->sport = flow->dport;
 	partner->dport = flow->sport;
 	partner->proto = tuple->proto;
-	partner->dir = flow->flags & EK_FLOW_HAIRPIN ? tuple->dir : !tuple->dir;
+	partner->dir = flow->flags & EK_FLOW_SAME_DIR ? tuple->dir : !tuple->dir;
 	partner->zero = 0;
 }
 
@@ -154,9 +158,11 @@ EK_ALWAYS_INLINE __u8 ek_flow_first_state(const struct ek_packet *p)
 
 /*
  * Stores the reply entry under a source port that is free towards the backend,
- * and leaves that port in forward->sport. Zero or an ek_reason.
+ * and leaves that port in forward->sport. `skb`: the flow goes on in this node's
+ * name, and must not look like one of the node's own; else NULL. Zero or an ek_reason.
  */
-EK_ALWAYS_INLINE int ek_flow_store_reply(const struct ek_tuple *tuple, struct ek_flow *forward)
+EK_ALWAYS_INLINE int ek_flow_store_reply(struct __sk_buff *skb, const struct ek_tuple *tuple,
+					 struct ek_flow *forward)
 {
 	struct ek_flow *reply = ek_partner_of(), *there;
 	struct ek_tuple key;
@@ -173,6 +179,8 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(const struct ek_tuple *tuple, struct ek
 			forward->sport =
 				bpf_htons(EK_SNAT_FIRST + (first + i * 277) % EK_SNAT_COUNT);
 		ek_flow_partner_key(tuple, forward, &key);
+		if (skb && ek_own_socket(skb, &key))
+			continue;
 		error = bpf_map_update_elem(&ek_flows, &key, reply, BPF_NOEXIST);
 		if (!error)
 			return 0;
@@ -189,10 +197,11 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(const struct ek_tuple *tuple, struct ek
 
 /* Stores both directions of a new flow; forward->sport may come back changed. Zero or an ek_reason.
  */
-EK_ALWAYS_INLINE int ek_flow_store(const struct ek_tuple *tuple, struct ek_flow *forward)
+EK_ALWAYS_INLINE int ek_flow_store(struct __sk_buff *skb, const struct ek_tuple *tuple,
+				   struct ek_flow *forward)
 {
 	struct ek_tuple partner;
-	int reason = ek_flow_store_reply(tuple, forward);
+	int reason = ek_flow_store_reply(skb, tuple, forward);
 
 	if (reason)
 		return reason;

@@ -37,6 +37,18 @@ static __noinline int ek_icmp_read_quote(struct __sk_buff *skb, struct ek_packet
 	return EK_PARSED;
 }
 
+/* The flow that the error is about, with the packet that it quotes in `quote`; or NULL. */
+EK_ALWAYS_INLINE struct ek_flow *ek_icmp_flow(struct __sk_buff *skb, struct ek_packet *p,
+					      struct ek_packet *quote)
+{
+	int parsed = ek_icmp_read_quote(skb, p, quote);
+
+	if (parsed == EK_PARSED_SHORT &&
+	    !bpf_skb_pull_data(skb, p->end < EK_PULL ? p->end : EK_PULL))
+		parsed = ek_icmp_read_quote(skb, p, quote);
+	return parsed == EK_PARSED ? bpf_map_lookup_elem(&ek_flows, &quote->tuple) : NULL;
+}
+
 /* A checksum field inside the quote, if the quote reaches that far. Returns what its change adds.
  */
 EK_ALWAYS_INLINE __u64 ek_icmp_fix_quoted_sum(struct __sk_buff *skb, struct ek_packet *p,

@@ -11,6 +11,7 @@ union {
 	enum ek_scope scope;
 	enum ek_frontend_flag frontend_flag;
 	enum ek_backend_state backend_state;
+	enum ek_backend_flag backend_flag;
 	enum ek_client_kind client_kind;
 	enum ek_dir dir;
 	enum ek_flow_state flow_state;

@@ -33,7 +33,8 @@ EK_ALWAYS_INLINE struct ek_frontend *ek_lookup_frontend(const struct ek_tuple *t
 	if (frontend)
 		return frontend;
 	if (!bpf_map_lookup_elem(&ek_node_addrs, &tuple->daddr))
-		return ek_lookup_address(&tuple->daddr);
+		/* Clients outside have no business with clusterIPs: what reaches them is routed. */
+		return scope == EK_SCOPE_CLUSTER ? ek_lookup_address(&tuple->daddr) : NULL;
 	/* A nodePort: one entry for all addresses of this node. */
 	if (family == EK_IPV4)
 		ek_addr_set_ipv4(&key.addr, 0);

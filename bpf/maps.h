@@ -67,6 +67,24 @@ struct {
 	__type(value, __u32);
 } ek_node_addrs SEC(".maps");
 
+/* Devices that lead to other nodes, by interface index. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct ek_uplink);
+} ek_uplinks SEC(".maps");
+
+/* Whom Service ports serve at their load balancer's addresses; the value is 1. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ek_range);
+	__type(value, __u32);
+} ek_ranges SEC(".maps");
+
 /* Names of Service ports, for people and for restoring ids after a restart. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -53,12 +53,15 @@ enum ek_icmp_type {
 	EK_ICMP_REDIRECT = 5,
 	EK_ICMP_TIME_EXCEEDED = 11,
 	EK_ICMP_PARAMETER_PROBLEM = 12,
-	EK_ICMP6_UNREACHABLE = 1,     /* code 4: port */
+	EK_ICMP6_UNREACHABLE = 1, /* code 4: port */
+	EK_ICMP6_TOO_BIG = 2,
+	EK_ICMP6_TIME_EXCEEDED = 3,
 	EK_ICMP6_INFORMATIONAL = 128, /* errors are below */
 };
 
-#define EK_ICMP_CODE_PORT  3
-#define EK_ICMP6_CODE_PORT 4
+#define EK_ICMP_CODE_PORT    3
+#define EK_ICMP_CODE_TOO_BIG 4
+#define EK_ICMP6_CODE_PORT   4
 
 #define EK_VLAN_DEPTH	   2
 #define EK_EXTENSION_DEPTH 8

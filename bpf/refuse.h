@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Refusal: the packet becomes an ICMP port unreachable to its sender, from the
- * address that was dialled, and goes back out of the device it came from.
+ * Refusal: the packet becomes an ICMP error to its sender (port unreachable, too
+ * big, time exceeded), from the address that was dialled, and goes back out of the
+ * device it came from.
  */
 #ifndef EK_REFUSE_H
 #define EK_REFUSE_H
@@ -14,6 +15,32 @@
 #define EK_QUOTE_OTHER	    8
 #define EK_QUOTE_WORDS	    32
 #define EK_REFUSE_HOP_LIMIT 64
+
+/* What the sender is told; for EK_SAY_TOO_BIG with the MTU in the upper 16 bits. */
+enum ek_say {
+	EK_SAY_PORT = 0,
+	EK_SAY_TOO_BIG = 1,
+	EK_SAY_HOPS = 2,
+};
+
+#define EK_SAY_MTU(mtu) (EK_SAY_TOO_BIG | (__u32)(mtu) << 16)
+
+/* The start of the message. RFC 792, RFC 1191 4; RFC 4443 3.1-3.3. */
+EK_ALWAYS_INLINE void ek_icmp_say(struct ek_icmp_header *icmp, __u8 family, __u32 say)
+{
+	bool ipv4 = family == EK_IPV4;
+
+	icmp->type = ipv4 ? EK_ICMP_UNREACHABLE : EK_ICMP6_UNREACHABLE;
+	icmp->code = ipv4 ? EK_ICMP_CODE_PORT : EK_ICMP6_CODE_PORT;
+	if ((say & 0xffff) == EK_SAY_HOPS) {
+		icmp->type = ipv4 ? EK_ICMP_TIME_EXCEEDED : EK_ICMP6_TIME_EXCEEDED;
+		icmp->code = 0;
+	} else if ((say & 0xffff) == EK_SAY_TOO_BIG) {
+		icmp->type = ipv4 ? EK_ICMP_UNREACHABLE : EK_ICMP6_TOO_BIG;
+		icmp->code = ipv4 ? EK_ICMP_CODE_TOO_BIG : 0;
+		icmp->rest = bpf_htonl(say >> 16);
+	}
+}
 
 struct ek_icmp4_answer {
 	struct iphdr ip;
@@ -71,8 +98,8 @@ EK_ALWAYS_INLINE void ek_csum_tell_device_words(struct __sk_buff *skb, const __b
 }
 
 /* `quoted`: the sum of the `quote` bytes that follow. */
-EK_ALWAYS_INLINE int ek_answer_ipv4(struct __sk_buff *skb, const struct ek_packet *p, __u32 quote,
-				    __u32 quoted)
+EK_ALWAYS_INLINE int ek_answer_ipv4(struct __sk_buff *skb, const struct ek_packet *p, __u32 say,
+				    __u32 quote, __u32 quoted)
 {
 	struct ek_icmp4_answer *answer = ek_at(skb, sizeof(struct ethhdr), sizeof(*answer));
 	__u64 sum = 0;
@@ -91,16 +118,15 @@ EK_ALWAYS_INLINE int ek_answer_ipv4(struct __sk_buff *skb, const struct ek_packe
 	for (int i = 0; i < 5; i++)
 		sum += ((__be32 *)&answer->ip)[i];
 	answer->ip.check = ~ek_csum_fold(ek_csum_fold64(sum));
-	answer->icmp.type = EK_ICMP_UNREACHABLE;
-	answer->icmp.code = EK_ICMP_CODE_PORT;
-	sum = (__u64)quoted + *(__be32 *)&answer->icmp;
+	ek_icmp_say(&answer->icmp, EK_IPV4, say);
+	sum = (__u64)quoted + *(__be32 *)&answer->icmp + answer->icmp.rest;
 	answer->icmp.checksum = ~ek_csum_fold(ek_csum_fold64(sum));
 	ek_csum_tell_device_words(skb, (__be32 *)answer, sizeof(*answer) / 4);
 	return 0;
 }
 
-EK_ALWAYS_INLINE int ek_answer_ipv6(struct __sk_buff *skb, const struct ek_packet *p, __u32 quote,
-				    __u32 quoted)
+EK_ALWAYS_INLINE int ek_answer_ipv6(struct __sk_buff *skb, const struct ek_packet *p, __u32 say,
+				    __u32 quote, __u32 quoted)
 {
 	struct ek_icmp6_answer *answer = ek_at(skb, sizeof(struct ethhdr), sizeof(*answer));
 	__u64 sum;
@@ -114,10 +140,9 @@ EK_ALWAYS_INLINE int ek_answer_ipv6(struct __sk_buff *skb, const struct ek_packe
 	answer->ip.hop_limit = EK_REFUSE_HOP_LIMIT;
 	__builtin_memcpy(&answer->ip.saddr, &p->tuple.daddr, sizeof(answer->ip.saddr));
 	__builtin_memcpy(&answer->ip.daddr, &p->tuple.saddr, sizeof(answer->ip.daddr));
-	answer->icmp.type = EK_ICMP6_UNREACHABLE;
-	answer->icmp.code = EK_ICMP6_CODE_PORT;
+	ek_icmp_say(&answer->icmp, EK_IPV6, say);
 	/* The pseudo-header of RFC 8200 8.1. */
-	sum = (__u64)quoted + *(__be32 *)&answer->icmp;
+	sum = (__u64)quoted + *(__be32 *)&answer->icmp + answer->icmp.rest;
 	for (int i = 0; i < 4; i++)
 		sum += (__u64)p->tuple.saddr.w[i] + p->tuple.daddr.w[i];
 	sum += bpf_htonl(sizeof(answer->icmp) + quote);
@@ -128,7 +153,8 @@ EK_ALWAYS_INLINE int ek_answer_ipv6(struct __sk_buff *skb, const struct ek_packe
 }
 
 /* Cuts the packet to the quote, and puts the answer's headers in front of it. */
-EK_ALWAYS_INLINE int ek_answer(struct __sk_buff *skb, const struct ek_packet *p, __u32 quote)
+EK_ALWAYS_INLINE int ek_answer(struct __sk_buff *skb, const struct ek_packet *p, __u32 say,
+			       __u32 quote)
 {
 	bool ipv4 = p->family == EK_IPV4;
 	__u32 room = ipv4 ? sizeof(struct ek_icmp4_answer) : sizeof(struct ek_icmp6_answer);
@@ -140,7 +166,8 @@ EK_ALWAYS_INLINE int ek_answer(struct __sk_buff *skb, const struct ek_packet *p,
 	quoted = ek_csum_packet(skb, p->l3, quote);
 	if (bpf_skb_adjust_room(skb, room, BPF_ADJ_ROOM_MAC, 0))
 		return -1;
-	return ipv4 ? ek_answer_ipv4(skb, p, quote, quoted) : ek_answer_ipv6(skb, p, quote, quoted);
+	return ipv4 ? ek_answer_ipv4(skb, p, say, quote, quoted)
+		    : ek_answer_ipv6(skb, p, say, quote, quoted);
 }
 
 /* Later fragments and ICMP errors are never answered, nor redirects (RFC 1122 3.2.2, RFC 4443 2.4
@@ -159,10 +186,10 @@ EK_ALWAYS_INLINE bool ek_may_be_answered(struct __sk_buff *skb, const struct ek_
 }
 
 /*
- * Zero, and the packet is the answer, ready to be redirected; or -1, and the
- * packet is fit for nothing but to be dropped.
+ * `say`: enum ek_say. Zero, and the packet is the answer, ready to be redirected;
+ * or -1, and the packet is fit for nothing but to be dropped.
  */
-static __noinline int ek_refuse(struct __sk_buff *skb, struct ek_packet *p)
+static __noinline int ek_refuse(struct __sk_buff *skb, struct ek_packet *p, __u32 say)
 {
 	__u32 quote =
 		p->l4 - p->l3 + (p->tuple.proto == IPPROTO_TCP ? EK_QUOTE_TCP : EK_QUOTE_OTHER);
@@ -172,7 +199,7 @@ static __noinline int ek_refuse(struct __sk_buff *skb, struct ek_packet *p)
 	/* Tagged in band: the room would be made at the wrong place. */
 	if (p->l3 != sizeof(struct ethhdr) || quote > EK_QUOTE_WORDS * 4 || p->l3 + quote > p->end)
 		return -1;
-	if (ek_answer(skb, p, quote))
+	if (ek_answer(skb, p, say, quote))
 		return -1;
 	return ek_turn_back(skb);
 }

@@ -10,6 +10,7 @@ struct scratch_memory {
 	struct ek_packet quote;
 	struct ek_flow flow;
 	struct ek_flow partner;
+	struct bpf_fib_lookup route;
 };
 
 /* Without the prefix of shared maps: not pinned, not read by the agent. */
@@ -59,6 +60,14 @@ EK_ALWAYS_INLINE struct ek_flow *ek_partner_of(void)
 	struct scratch_memory *memory = ek_scratch();
 
 	return memory ? &memory->partner : NULL;
+}
+
+/* What the kernel is asked about the way to somewhere, and its answer. */
+EK_ALWAYS_INLINE struct bpf_fib_lookup *ek_route_of(void)
+{
+	struct scratch_memory *memory = ek_scratch();
+
+	return memory ? &memory->route : NULL;
 }
 
 #endif

@@ -45,6 +45,7 @@ enum ek_frontend_flag {
 	EK_FRONTEND_WIDE = 1,	 /* slots are 16 bits wide, else 8 */
 	EK_FRONTEND_DROP = 2,	 /* when the pool is empty: drop, else refuse */
 	EK_FRONTEND_ADDRESS = 4, /* no Service port: refuse */
+	EK_FRONTEND_RANGES = 8,	 /* only for clients in ek_ranges */
 };
 
 /*
@@ -69,6 +70,10 @@ enum ek_backend_state {
 	EK_BACKEND_DRAINING = 2, /* no new flows, established ones go on */
 };
 
+enum ek_backend_flag {
+	EK_BACKEND_LOCAL = 1, /* on this node */
+};
+
 /* A backend: one endpoint address and port of one Service port. */
 struct ek_backend {
 	struct ek_addr addr;
@@ -77,6 +82,7 @@ struct ek_backend {
 	__u8 pools;	  /* bit p: a member of pool p of its Service port */
 	__u32 generation; /* changes whenever the id gets another meaning */
 	__u32 service;	  /* id of the Service port */
+	__u32 flags;	  /* enum ek_backend_flag */
 };
 
 /* A block of the arena that holds all pools. */
@@ -132,12 +138,13 @@ enum ek_flow_flag {
 	EK_FLOW_HAIRPIN = 2, /* goes back out of the device it came from */
 	EK_FLOW_FIN_FORWARD = 4,
 	EK_FLOW_FIN_REPLY = 8,
+	EK_FLOW_FORWARD = 16, /* goes on to another node, in this node's name */
 };
 
 /*
  * What becomes of a packet with the tuple that is the key. Entries come in pairs:
  * the partner's key is this value's tuple turned round, in the other direction
- * (in the same one for a hairpin).
+ * (in the same one for a hairpin, and for what goes on to another node).
  */
 struct ek_flow {
 	struct ek_addr saddr;
@@ -194,6 +201,23 @@ struct ek_sock {
 	__u32 generation;
 };
 
+/*
+ * A device that leads to other nodes: what this node is called there. The zero
+ * address: it has none in that family.
+ */
+struct ek_uplink {
+	struct ek_addr ipv4;
+	struct ek_addr ipv6;
+};
+
+/* loadBalancerSourceRanges: whom a Service port serves. As LPM tries want it, the length comes
+ * first. */
+struct ek_range {
+	__u32 prefix; /* bits of what follows; the service is whole */
+	__u32 service;
+	struct ek_addr addr;
+};
+
 /* Name of a Service port as text, "namespace/name:port/PROTO", NUL-padded. */
 #define EK_NAME_SIZE 208
 struct ek_service {
@@ -221,7 +245,11 @@ enum ek_reason {
 	EK_REASON_REFUSE_FAILED = 9,	  /* dropped: the ICMP answer could not be built */
 	EK_REASON_SCTP_PORT =
 		10, /* dropped: an SCTP port that would have to change (not done yet) */
-	EK_REASON_COUNT = 11,
+	EK_REASON_NO_ROUTE = 11,     /* dropped: no way to where the flow leads */
+	EK_REASON_TOO_BIG = 12,	     /* answered: larger than the next link's MTU */
+	EK_REASON_HOPS = 13,	     /* answered: as many routers as the sender allows */
+	EK_REASON_SOURCE_RANGE = 14, /* dropped: the client is outside loadBalancerSourceRanges */
+	EK_REASON_COUNT = 15,
 };
 
 enum ek_event_type {
@@ -249,12 +277,14 @@ struct ek_settings {
 
 _Static_assert(sizeof(struct ek_frontend_key) == 20, "frontend key");
 _Static_assert(sizeof(struct ek_frontend) == 24, "frontend");
-_Static_assert(sizeof(struct ek_backend) == 28, "backend");
+_Static_assert(sizeof(struct ek_backend) == 32, "backend");
 _Static_assert(sizeof(struct ek_affinity_key) == 24, "affinity key");
 _Static_assert(sizeof(struct ek_tuple) == 40, "tuple");
 _Static_assert(sizeof(struct ek_flow) == 64, "flow");
 _Static_assert(sizeof(struct ek_sock_key) == 32, "socket key");
 _Static_assert(sizeof(struct ek_sock) == 32, "socket");
 _Static_assert(sizeof(struct ek_fragment_key) == 40, "fragment key");
+_Static_assert(sizeof(struct ek_uplink) == 32, "uplink");
+_Static_assert(sizeof(struct ek_range) == 24, "range");
 
 #endif

@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { detachHooks } from '../kernel/hooks.ts'
 import { pinFolder, removePinFolder } from '../kernel/pins.ts'
-import { detachOthers } from '../reconcile/pod-devices.ts'
+import { detachOthers } from '../reconcile/attached-devices.ts'
 import { bpffsOption } from './bpffs.ts'
 
 export function cleanupCommand(): Command {

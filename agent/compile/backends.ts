@@ -19,6 +19,6 @@ export function backendsOf(
     const { address, port } = candidate
     const cluster = eligible.cluster(candidate) ? 1 << poolOf(address.family, 'Cluster') : 0
     const local = eligible.local(candidate) ? 1 << poolOf(address.family, 'Local') : 0
-    return { address: address.text, port, pools: (cluster | local) & used }
+    return { address: address.text, port, pools: (cluster | local) & used, local: candidate.local }
   })
 }

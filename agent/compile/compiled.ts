@@ -20,6 +20,8 @@ export interface Backend {
   readonly port: number
   /** Bit p: a member of pool p. 0: draining, it gets no new flows. */
   readonly pools: number
+  /** On this node. */
+  readonly local: boolean
 }
 
 export interface Frontend {
@@ -36,12 +38,20 @@ export interface Frontend {
   readonly onEmpty: 'refuse' | 'drop'
 }
 
+/** Canonical text of an address, and bits. */
+export interface SourceRange {
+  readonly address: string
+  readonly prefix: number
+}
+
 export interface CompiledPort {
   readonly name: ServicePortName
   /** Name of the port alone. */
   readonly port: string
   readonly protocol: Protocol
   readonly affinitySeconds: number
+  /** Whom a load balancer's addresses serve from outside; undefined: everybody. */
+  readonly sourceRanges?: readonly SourceRange[] | undefined
   /** All endpoints: IPv4 before IPv6, each by address bytes, then port; no two alike. */
   readonly backends: readonly Backend[]
   readonly frontends: readonly Frontend[]

@@ -10,6 +10,7 @@ import { eligible } from './eligible.ts'
 import { candidatesOf, type ReadSlice, readSlices } from './endpoints.ts'
 import { frontendsOf } from './frontends.ts'
 import { usablePorts } from './ports.ts'
+import { sourceRangesOf } from './source-ranges.ts'
 import { type Vips, vipsOf } from './vips.ts'
 import { type Warn, warningsOf } from './warnings.ts'
 
@@ -44,7 +45,11 @@ function compilePorts(view: ServiceView, context: CompileContext, warn: Warn): r
   const vips = vipsOf(view.service, context, warn)
   const families = vips.map(({ family }) => family)
   const slices = slicesOf(view, families, warn)
-  return usablePorts(view.service, warn).map(port => compilePort(view.service, port, vips, slices, context))
+  const sourceRanges = sourceRangesOf(view.service, warn)
+  return usablePorts(view.service, warn).map(port => ({
+    ...compilePort(view.service, port, vips, slices, context),
+    ...(sourceRanges && { sourceRanges }),
+  }))
 }
 
 function compilePort(

@@ -8,6 +8,15 @@ function layout<K, V>(map: MapLayout<K, V>): MapLayout<K, V> {
 }
 
 
+/** enum ek_backend_flag */
+export const BackendFlag = {
+  LOCAL: 1,
+} as const
+export type BackendFlag = (typeof BackendFlag)[keyof typeof BackendFlag]
+export function backendFlagNames(bits: number): string[] {
+  return bitNames(BackendFlag, bits)
+}
+
 /** enum ek_backend_state */
 export const BackendState = {
   FREE: 0,
@@ -57,6 +66,7 @@ export const FlowFlag = {
   HAIRPIN: 2,
   FIN_FORWARD: 4,
   FIN_REPLY: 8,
+  FORWARD: 16,
 } as const
 export type FlowFlag = (typeof FlowFlag)[keyof typeof FlowFlag]
 export function flowFlagNames(bits: number): string[] {
@@ -81,6 +91,7 @@ export const FrontendFlag = {
   WIDE: 1,
   DROP: 2,
   ADDRESS: 4,
+  RANGES: 8,
 } as const
 export type FrontendFlag = (typeof FrontendFlag)[keyof typeof FrontendFlag]
 export function frontendFlagNames(bits: number): string[] {
@@ -109,7 +120,11 @@ export const Reason = {
   REWRITE_FAILED: 8,
   REFUSE_FAILED: 9,
   SCTP_PORT: 10,
-  COUNT: 11,
+  NO_ROUTE: 11,
+  TOO_BIG: 12,
+  HOPS: 13,
+  SOURCE_RANGE: 14,
+  COUNT: 15,
 } as const
 export type Reason = (typeof Reason)[keyof typeof Reason]
 export function reasonName(value: number): string {
@@ -224,6 +239,7 @@ export interface Backend {
   readonly pools: number
   readonly generation: number
   readonly service: number
+  readonly flags: number
 }
 export function encodeBackend(value: Backend, to: Buffer, at = 0): void {
   encodeAddr(value.addr, to, at)
@@ -232,6 +248,7 @@ export function encodeBackend(value: Backend, to: Buffer, at = 0): void {
   to.writeUInt8(value.pools, at + 19)
   to.writeUInt32LE(value.generation, at + 20)
   to.writeUInt32LE(value.service, at + 24)
+  to.writeUInt32LE(value.flags, at + 28)
 }
 export function decodeBackend(from: Buffer, at = 0): Backend {
   return {
@@ -241,12 +258,13 @@ export function decodeBackend(from: Buffer, at = 0): Backend {
     pools: from.readUInt8(at + 19),
     generation: from.readUInt32LE(at + 20),
     service: from.readUInt32LE(at + 24),
+    flags: from.readUInt32LE(at + 28),
   }
 }
-export const BACKEND_SIZE = 28
+export const BACKEND_SIZE = 32
 export const backendCodec: Codec<Backend> = {
   name: 'struct ek_backend',
-  size: 28,
+  size: 32,
   fields: [
     { path: 'addr.w', offset: 0, size: 16, type: 'be32[4]' },
     { path: 'port', offset: 16, size: 2, type: 'be16' },
@@ -254,6 +272,7 @@ export const backendCodec: Codec<Backend> = {
     { path: 'pools', offset: 19, size: 1, type: 'u8' },
     { path: 'generation', offset: 20, size: 4, type: 'u32' },
     { path: 'service', offset: 24, size: 4, type: 'u32' },
+    { path: 'flags', offset: 28, size: 4, type: 'u32' },
   ],
   encode: encodeBackend,
   decode: decodeBackend,
@@ -554,6 +573,37 @@ export const frontendKeyCodec: Codec<FrontendKey> = {
   decode: decodeFrontendKey,
 }
 
+/** struct ek_range */
+export interface Range {
+  readonly prefix: number
+  readonly service: number
+  readonly addr: Addr
+}
+export function encodeRange(value: Range, to: Buffer, at = 0): void {
+  to.writeUInt32LE(value.prefix, at)
+  to.writeUInt32LE(value.service, at + 4)
+  encodeAddr(value.addr, to, at + 8)
+}
+export function decodeRange(from: Buffer, at = 0): Range {
+  return {
+    prefix: from.readUInt32LE(at),
+    service: from.readUInt32LE(at + 4),
+    addr: decodeAddr(from, at + 8),
+  }
+}
+export const RANGE_SIZE = 24
+export const rangeCodec: Codec<Range> = {
+  name: 'struct ek_range',
+  size: 24,
+  fields: [
+    { path: 'prefix', offset: 0, size: 4, type: 'u32' },
+    { path: 'service', offset: 4, size: 4, type: 'u32' },
+    { path: 'addr.w', offset: 8, size: 16, type: 'be32[4]' },
+  ],
+  encode: encodeRange,
+  decode: decodeRange,
+}
+
 /** struct ek_service */
 export interface Service {
   readonly name: string
@@ -766,6 +816,33 @@ export const tupleCodec: Codec<Tuple> = {
   decode: decodeTuple,
 }
 
+/** struct ek_uplink */
+export interface Uplink {
+  readonly ipv4: Addr
+  readonly ipv6: Addr
+}
+export function encodeUplink(value: Uplink, to: Buffer, at = 0): void {
+  encodeAddr(value.ipv4, to, at)
+  encodeAddr(value.ipv6, to, at + 16)
+}
+export function decodeUplink(from: Buffer, at = 0): Uplink {
+  return {
+    ipv4: decodeAddr(from, at),
+    ipv6: decodeAddr(from, at + 16),
+  }
+}
+export const UPLINK_SIZE = 32
+export const uplinkCodec: Codec<Uplink> = {
+  name: 'struct ek_uplink',
+  size: 32,
+  fields: [
+    { path: 'ipv4.w', offset: 0, size: 16, type: 'be32[4]' },
+    { path: 'ipv6.w', offset: 16, size: 16, type: 'be32[4]' },
+  ],
+  encode: encodeUplink,
+  decode: decodeUplink,
+}
+
 /** Every map, by its name without the prefix. */
 export const MAPS = {
   affinity: layout({
@@ -848,6 +925,16 @@ export const MAPS = {
     maxEntries: 4096,
     flags: 1,
   }),
+  ranges: layout({
+    name: 'ek_ranges',
+    type: 11,
+    kind: 'lpm_trie',
+    perCpu: false,
+    key: rangeCodec,
+    value: u32Codec,
+    maxEntries: 65536,
+    flags: 1,
+  }),
   reasons: layout({
     name: 'ek_reasons',
     type: 6,
@@ -855,7 +942,7 @@ export const MAPS = {
     perCpu: true,
     key: u32Codec,
     value: u64Codec,
-    maxEntries: 11,
+    maxEntries: 15,
     flags: 0,
   }),
   services: layout({
@@ -898,6 +985,16 @@ export const MAPS = {
     maxEntries: 524288,
     flags: 1024,
   }),
+  uplinks: layout({
+    name: 'ek_uplinks',
+    type: 1,
+    kind: 'hash',
+    perCpu: false,
+    key: u32Codec,
+    value: uplinkCodec,
+    maxEntries: 1024,
+    flags: 1,
+  }),
 } as const
 
 /** The programs of each object file, with their sections. */
@@ -932,5 +1029,9 @@ export const PROGRAMS = {
   tc: [
     { name: 'tc_pod_egress', section: 'tc' },
     { name: 'tc_pod_ingress', section: 'tc' },
+  ],
+  uplink: [
+    { name: 'tc_uplink_egress', section: 'tc' },
+    { name: 'tc_uplink_ingress', section: 'tc' },
   ],
 } as const

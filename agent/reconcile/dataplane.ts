@@ -12,11 +12,13 @@ import {
   type Frontend,
   type FrontendKey,
   MAPS,
+  type Range,
   type Service,
   type ServiceCounters,
   type Sock,
   type SockKey,
   type Tuple,
+  type Uplink,
 } from '../kernel/layout.gen.ts'
 import { openMap, type TypedMap } from '../kernel/maps.ts'
 import { MismatchError } from '../kernel/mismatch.ts'
@@ -39,6 +41,9 @@ export interface Dataplane {
   readonly affinity: TypedMap<AffinityKey, Affinity>
   readonly flows: TypedMap<Tuple, Flow>
   readonly nodeAddrs: TypedMap<Addr, number>
+  /** By interface index. */
+  readonly uplinks: TypedMap<number, Uplink>
+  readonly ranges: TypedMap<Range, number>
   readonly services: TypedMap<number, Service>
   readonly counters: PerCpuMap<number, ServiceCounters>
   readonly reasons: PerCpuMap<number, bigint>
@@ -61,6 +66,8 @@ function openDataplane(fd: MapFd, socketFd: MapFd | undefined, writable: boolean
     affinity: openMap(MAPS.affinity, fd('affinity'), options),
     flows: openMap(MAPS.flows, fd('flows'), options),
     nodeAddrs: openMap(MAPS.nodeAddrs, fd('nodeAddrs'), options),
+    uplinks: openMap(MAPS.uplinks, fd('uplinks'), options),
+    ranges: openMap(MAPS.ranges, fd('ranges'), options),
     services: openMap(MAPS.services, fd('services'), options),
     counters: openPerCpuMap(MAPS.counters, fd('counters'), options),
     reasons: openPerCpuMap(MAPS.reasons, fd('reasons'), options),

@@ -2,6 +2,7 @@
 /** The second half of a change, when no frontend leads to the old state any more. */
 import { addPort, type LivePort, removePort } from './live.ts'
 import { freeBackend, type Parts, type Pass, type Prepared, writeBackend } from './prepare.ts'
+import { dropRanges } from './ranges.ts'
 
 export function finishPort(pass: Pass, { before, after }: Prepared): void {
   for (const [text, backend] of after.backends) {
@@ -17,13 +18,14 @@ export function finishRemoval(pass: Pass, port: LivePort): void {
   removePort(pass.live, port)
 }
 
-/** Backends and runs of `before` that `after` does not have. */
+/** Backends, ranges and runs of `before` that `after` does not have. */
 function releaseRest(parts: Parts, before: LivePort, after?: LivePort): void {
   for (const [text, backend] of before.backends) {
     if (after?.backends.get(text)?.id === backend.id) continue
     freeBackend(parts, backend)
     parts.backends.release(backend.id)
   }
+  dropRanges(parts, before, after)
   for (const [pool, { run }] of before.tables) {
     if (after?.tables.get(pool)?.run.start !== run.start) parts.arena.release(run)
   }

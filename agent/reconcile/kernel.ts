@@ -8,14 +8,14 @@ import { KernelError } from '../kernel/errno.ts'
 import { cgroupRoot } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
+import { type AttachedDevices, attachedDevices, type DevicePrograms, type Role } from './attached-devices.ts'
 import { type Dataplane, dataplaneOf } from './dataplane.ts'
-import { type PodDevices, type PodPrograms, podDevices } from './pod-devices.ts'
 import { attachSocketPath, detachSocketPath } from './socket-path.ts'
 import { type StaleSockets, staleSockets } from './stale-sockets.ts'
 
 export interface Kernel {
   readonly dataplane: Dataplane
-  readonly devices: PodDevices
+  readonly devices: AttachedDevices
   /** Puts the socket path in place, when it is configured. */
   readonly attachSockets: () => void
   /** Takes away a socket path that an earlier configuration had put in place and this one has not. */
@@ -30,16 +30,12 @@ export function openKernel(config: Config, log: Logger): Kernel {
   const load = loader(config, folder, log)
   // Maps first; the programs take the verifier a second, and only nodes with such devices need them.
   const maps = load('tc', [])
-  let packet: { readonly object: LoadedObject; readonly programs: PodPrograms } | undefined
   const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
   const dataplane = dataplaneOf(maps, sockets?.object)
-  const programs = () => {
-    packet ??= loadPrograms(load)
-    return packet.programs
-  }
+  const programs = devicePrograms(load)
   return {
     dataplane,
-    devices: podDevices(folder, programs, config.podPath === 'socket' ? config.packetDevices : config.podDevices),
+    devices: attachedDevices(folder, programs.of),
     attachSockets: () => sockets?.attach(),
     detachSockets() {
       if (sockets === undefined) detachSocketPath(folder)
@@ -48,8 +44,7 @@ export function openKernel(config: Config, log: Logger): Kernel {
     close() {
       sockets?.close()
       dataplane.close()
-      for (const fd of Object.values(packet?.programs ?? {})) bridge.close(fd)
-      packet?.object.close()
+      programs.close()
       maps.close()
     },
   }
@@ -79,11 +74,27 @@ function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger):
   }
 }
 
-function loadPrograms(load: Load) {
-  const object = load('tc')
+/** By the name of their object. */
+const OBJECTS: Readonly<Record<Role, string>> = { pod: 'tc', uplink: 'uplink' }
+
+/** Each pair is loaded when the first device asks for it. */
+function devicePrograms(load: Load) {
+  const loaded = new Map<Role, { readonly object: LoadedObject; readonly programs: DevicePrograms }>()
+  function loadNow(role: Role) {
+    const object = load(OBJECTS[role])
+    const [ingress, egress] = [object.programFd(`tc_${role}_ingress`), object.programFd(`tc_${role}_egress`)]
+    const pair = { object, programs: { ingress, egress } }
+    loaded.set(role, pair)
+    return pair
+  }
   return {
-    object,
-    programs: { ingress: object.programFd('tc_pod_ingress'), egress: object.programFd('tc_pod_egress') },
+    of: (role: Role): DevicePrograms => (loaded.get(role) ?? loadNow(role)).programs,
+    close() {
+      for (const { object, programs } of loaded.values()) {
+        for (const fd of [programs.ingress, programs.egress]) bridge.close(fd)
+        object.close()
+      }
+    },
   }
 }
 

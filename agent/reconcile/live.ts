@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The agent's picture of what is in the maps now. It changes only together with them. */
 import type { ServicePortName } from '../compile/compiled.ts'
-import type { FrontendKey, Frontend as FrontendValue } from '../kernel/layout.gen.ts'
+import type { FrontendKey, Frontend as FrontendValue, Range } from '../kernel/layout.gen.ts'
 import type { ServiceKey } from '../objects.ts'
 import type { Run } from './arena.ts'
+import type { RangeText } from './ranges.ts'
 
 /** "10.244.1.5 8080" */
 export type BackendText = string
@@ -15,6 +16,8 @@ export interface LiveBackend {
   readonly generation: number
   readonly pools: number
   readonly state: number
+  /** BackendFlag */
+  readonly flags: number
 }
 
 /** A pool's table in the arena. */
@@ -39,6 +42,8 @@ export interface LivePort {
   readonly frontends: Set<FrontendText>
   /** clusterIPs. */
   readonly addresses: Set<string>
+  /** loadBalancerSourceRanges. */
+  readonly ranges: Map<RangeText, Range>
 }
 
 export interface LiveFrontend {

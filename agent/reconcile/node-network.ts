@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The node's addresses and devices, followed: into ek_node_addrs, and programs onto pod devices. */
+/** The node's addresses and devices, followed: into ek_node_addrs and ek_uplinks, and programs onto pod devices and uplinks. */
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
+import type { Device } from '../kernel/devices.ts'
 import { type Network, watchNetwork } from '../kernel/network.ts'
+import { type AttachedDevices, deviceMatcher, type Role } from './attached-devices.ts'
 import type { Dataplane } from './dataplane.ts'
 import { newOnes } from './driver.ts'
 import { syncNodeAddresses } from './node-addresses.ts'
-import type { PodDevices } from './pod-devices.ts'
+import { syncUplinks, uplinksOf } from './uplinks.ts'
 
 export interface NodeNetwork {
   syncAddresses(): void
-  /** Attaches to pod devices, and from now on follows both. */
+  /** Attaches to devices, and from now on follows both. */
   begin(): void
   stop(): void
 }
@@ -18,7 +20,7 @@ export interface NodeNetwork {
 export interface NodeNetworkOptions {
   readonly config: Config
   readonly dataplane: Dataplane
-  readonly devices: PodDevices
+  readonly devices: AttachedDevices
   readonly log: Logger
   readonly onError: (error: Error) => void
 }
@@ -26,23 +28,44 @@ export interface NodeNetworkOptions {
 /** Throws KernelError when the kernel can't be asked. */
 export function followNetwork({ config, dataplane, devices, log, onError }: NodeNetworkOptions): NodeNetwork {
   const fresh = newOnes()
+  const isPod = deviceMatcher(config.podPath === 'socket' ? config.packetDevices : config.podDevices)
   let following = false
+  function syncAddresses({ addresses }: Network): void {
+    syncNodeAddresses(dataplane, addresses, config.nodePortAddresses)
+  }
   function sync(network: Network): void {
-    syncNodeAddresses(dataplane, network.addresses, config.nodePortAddresses)
-    for (const failure of fresh(devices.sync(network.devices.values()))) log.error(failure)
+    syncAddresses(network)
+    const uplinks = config.uplinks ? uplinksOf(network, config.uplinkDevices) : []
+    // Before programs: whoever goes on to another node needs a name there.
+    syncUplinks(dataplane, uplinks, network.addresses)
+    for (const failure of fresh(devices.sync(rolesOf(network, uplinks, isPod)))) log.error(failure)
   }
   const watch = watchNetwork({
+    routes: config.uplinks,
     onChange: network => {
       if (following) sync(network)
     },
     onError,
   })
   return {
-    syncAddresses: () => syncNodeAddresses(dataplane, watch.current().addresses, config.nodePortAddresses),
+    syncAddresses: () => syncAddresses(watch.current()),
     begin() {
       sync(watch.current())
       following = true
     },
     stop: watch.stop,
   }
+}
+
+/** A device that is both is an uplink. */
+function rolesOf(
+  { devices }: Network,
+  uplinks: readonly Device[],
+  isPod: (name: string) => boolean,
+): Map<Device, Role> {
+  const pods = [...devices.values()].filter(({ loopback, name }) => !loopback && isPod(name))
+  return new Map([
+    ...pods.map(device => [device, 'pod'] as const),
+    ...uplinks.map(device => [device, 'uplink'] as const),
+  ])
 }

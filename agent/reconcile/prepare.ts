@@ -2,12 +2,19 @@
 /** The first half of a change: everything that nothing refers to yet. It can be taken back. */
 import type { Backend, CompiledPort, Frontend, ServicePortName } from '../compile/compiled.ts'
 import { addressBytes } from '../kernel/address.ts'
-import { BackendState, FrontendFlag, type Frontend as FrontendValue, type Service } from '../kernel/layout.gen.ts'
+import {
+  BackendFlag,
+  BackendState,
+  FrontendFlag,
+  type Frontend as FrontendValue,
+  type Service,
+} from '../kernel/layout.gen.ts'
 import type { Arena } from './arena.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { IdPool } from './ids.ts'
 import { addressKey, backendText, frontendKey, frontendText } from './keys.ts'
 import type { BackendText, FrontendText, Live, LiveBackend, LiveFrontend, LivePort, LiveTable } from './live.ts'
+import { addRanges, rangeKeys } from './ranges.ts'
 import { placeTable, poolMembers } from './table.ts'
 
 export interface Parts {
@@ -55,7 +62,9 @@ export function preparePort(pass: Pass, port: CompiledPort): void {
       tables,
       frontends: new Set(),
       addresses: new Set(),
+      ranges: rangeKeys(id, port.sourceRanges ?? []),
     }
+    addRanges(pass, after, before)
     if (before === undefined) pass.names.push([id, { name: port.name }])
     for (const frontend of port.frontends) putFrontend(pass, port, after, frontend)
     for (const text of before?.frontends ?? []) if (!after.frontends.has(text)) pass.drops.set(text, port.name)
@@ -86,7 +95,8 @@ function placeBackends(
     const known = before?.backends.get(text)
     const id = known?.id ?? taken(pass.backends, undo)
     const generation = known?.generation ?? (pass.dataplane.backends.read(id).generation + 1) >>> 0
-    const live = { id, generation, pools: backend.pools, state: stateOf(backend.pools) }
+    const flags = backend.local ? BackendFlag.LOCAL : 0
+    const live = { id, generation, pools: backend.pools, state: stateOf(backend.pools), flags }
     writeBackend(pass, backend, service, { ...live, pools: live.pools | (known?.pools ?? 0) })
     if (known === undefined) undo.push(() => freeBackend(pass, live))
     placed.set(text, live)
@@ -102,7 +112,7 @@ export function writeBackend(
   pass: Parts,
   { address, port }: Pick<Backend, 'address' | 'port'>,
   service: number,
-  { id, generation, pools }: LiveBackend,
+  { id, generation, pools, flags }: LiveBackend,
 ): void {
   pass.dataplane.backends.write(id, {
     addr: addressBytes(address),
@@ -111,6 +121,7 @@ export function writeBackend(
     pools,
     generation,
     service,
+    flags,
   })
 }
 
@@ -148,9 +159,13 @@ function putFrontend(pass: Pass, port: CompiledPort, after: LivePort, frontend: 
   if (frontend.kind === 'clusterIP') after.addresses.add(frontend.address)
 }
 
-function frontendValue(port: CompiledPort, after: LivePort, { pool, onEmpty }: Frontend): FrontendValue {
+function frontendValue(port: CompiledPort, after: LivePort, { pool, onEmpty, kind, scope }: Frontend): FrontendValue {
   const table = after.tables.get(pool)
-  const flags = (table?.wide ? FrontendFlag.WIDE : 0) | (onEmpty === 'drop' ? FrontendFlag.DROP : 0)
+  const filtered = port.sourceRanges !== undefined && kind === 'loadBalancer' && scope === 'external'
+  const flags =
+    (table?.wide ? FrontendFlag.WIDE : 0) |
+    (onEmpty === 'drop' ? FrontendFlag.DROP : 0) |
+    (filtered ? FrontendFlag.RANGES : 0)
   return {
     service: after.id,
     table: table?.run.start ?? 0,

@@ -8,6 +8,7 @@ import type { IdPool } from './ids.ts'
 import { backendText, frontendText } from './keys.ts'
 import { addPort, emptyLive, type Live, type LivePort, type LiveTable } from './live.ts'
 import { namedIds } from './named.ts'
+import { rangeText } from './ranges.ts'
 import { blocksOf } from './table.ts'
 
 export interface Pools {
@@ -32,6 +33,7 @@ export function restore(dataplane: Dataplane, pools: Pools): Live {
       tables: new Map(),
       frontends: new Set(),
       addresses: new Set(),
+      ranges: new Map(),
     }
     pools.services.claim(id)
     byId.set(id, port)
@@ -39,6 +41,7 @@ export function restore(dataplane: Dataplane, pools: Pools): Live {
   }
   restoreBackends(dataplane, pools, byId)
   restoreFrontends(dataplane, pools, live, byId)
+  restoreRanges(dataplane, byId)
   restNamed(dataplane, pools)
   return live
 }
@@ -54,9 +57,18 @@ function restoreBackends(dataplane: Dataplane, pools: Pools, byId: ReadonlyMap<n
       continue
     }
     pools.backends.claim(id)
-    const { generation, pools: bits, state } = backend
+    const { generation, pools: bits, state, flags } = backend
     const text = backendText({ address: addressText(backend.addr), port: backend.port })
-    port.backends.set(text, { id, generation, pools: bits, state })
+    port.backends.set(text, { id, generation, pools: bits, state, flags })
+  }
+}
+
+/** Ranges that belong to no Service port go: its id may be another's one day. */
+function restoreRanges(dataplane: Dataplane, byId: ReadonlyMap<number, LivePort>): void {
+  for (const [key] of [...dataplane.ranges.entries()]) {
+    const port = byId.get(key.service)
+    if (port === undefined) dataplane.ranges.delete(key)
+    else port.ranges.set(rangeText(key), key)
   }
 }
 

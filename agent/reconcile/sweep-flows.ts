@@ -98,6 +98,9 @@ function backendGone(dataplane: Dataplane): (values: Buffer, at: number) => bool
   }
 }
 
+/** Both directions come in at the same hook: EK_FLOW_SAME_DIR. */
+const SAME_DIR = FlowFlag.HAIRPIN | FlowFlag.FORWARD
+
 /** The key of the other direction's entry, as ek_flow_partner_key() in bpf/flow.h. */
 export function partnerOf(tuple: Tuple, flow: Flow): Tuple {
   const other = tuple.dir === Dir.ENTER ? Dir.LEAVE : Dir.ENTER
@@ -107,7 +110,7 @@ export function partnerOf(tuple: Tuple, flow: Flow): Tuple {
     sport: flow.dport,
     dport: flow.sport,
     proto: tuple.proto,
-    dir: flow.flags & FlowFlag.HAIRPIN ? tuple.dir : other,
+    dir: flow.flags & SAME_DIR ? tuple.dir : other,
   }
 }
 

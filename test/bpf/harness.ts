@@ -9,7 +9,17 @@ import { openMap, type TypedMap } from '../../agent/kernel/maps.ts'
 import { openPerCpuMap } from '../../agent/kernel/percpu.ts'
 import { decodeSkb, encodeSkb, SKB_SIZE, type SkbFields } from './skb.ts'
 
-const OBJECT = resolve(import.meta.dirname, '../../bpf/build/tc.bpf.o')
+/** By object: the programs that frames go through. */
+const OBJECTS = {
+  tc: ['tc_pod_ingress', 'tc_pod_egress'],
+  uplink: ['tc_uplink_ingress', 'tc_uplink_egress'],
+} as const
+
+type ObjectName = keyof typeof OBJECTS
+
+function fileOf(name: ObjectName): string {
+  return resolve(import.meta.dirname, `../../bpf/build/${name}.bpf.o`)
+}
 
 /** What a program can say about a frame (linux/pkt_cls.h). */
 export const VERDICT = { PASS: -1, SHOT: 2, REDIRECT: 7 } as const
@@ -21,8 +31,8 @@ export function shortestRun(frame: Buffer): number {
   return type === 0x86dd ? 14 + 40 : 14 + 1
 }
 
-/** From the pod and to the pod. */
-export type Program = 'tc_pod_ingress' | 'tc_pod_egress'
+/** From the pod and to the pod, from outside and to the outside. */
+export type Program = (typeof OBJECTS)[ObjectName][number]
 
 /** BPF_F_TEST_SKB_CHECKSUM_COMPLETE (kernel 6.16): EBADMSG when the program left a device's sum over the packet wrong. */
 const CHECKSUM_COMPLETE = 1 << 2
@@ -55,17 +65,19 @@ export interface LoadOptions {
   readonly flows?: number
   /** One in so many new flows makes an event. */
   readonly eventSample?: number
-  /** Path of another build of tc.bpf.c. */
+  /** Default tc. */
+  readonly object?: ObjectName
+  /** Path of another build of it. */
   readonly file?: string
 }
 
 /** Throws when the kernel refuses the object, with the verifier's log. */
 export function loadDataplane(options: LoadOptions = {}) {
   const object = openObject(options)
-  const programs = {
-    tc_pod_ingress: must(bridge.objectProgramFd(object, 'tc_pod_ingress'), 'no program tc_pod_ingress'),
-    tc_pod_egress: must(bridge.objectProgramFd(object, 'tc_pod_egress'), 'no program tc_pod_egress'),
-  }
+  const names: readonly Program[] = OBJECTS[options.object ?? 'tc']
+  const programs = Object.fromEntries(
+    names.map(name => [name, must(bridge.objectProgramFd(object, name), `no program ${name}`)]),
+  ) as Readonly<Record<Program, number>>
   const out = Buffer.alloc(70_000)
   const ctxOut = Buffer.alloc(SKB_SIZE)
   const maps = openMaps(object)
@@ -92,8 +104,13 @@ export function loadDataplane(options: LoadOptions = {}) {
   }
 }
 
-function openObject({ flows = 16_384, eventSample = 0, file = OBJECT }: LoadOptions): BpfObject {
-  const object = bridge.objectOpen(readFileSync(file), 'tc.bpf.o')
+function openObject({
+  flows = 16_384,
+  eventSample = 0,
+  object: name = 'tc',
+  file = fileOf(name),
+}: LoadOptions): BpfObject {
+  const object = bridge.objectOpen(readFileSync(file), `${name}.bpf.o`)
   if (typeof object === 'number') throw new Error(`can't open ${file}: errno ${-object}`)
   const settings = Buffer.alloc(SETTINGS_SIZE)
   encodeSettings({ eventSample, netnsCookie: 0n }, settings)
@@ -115,6 +132,8 @@ function openMaps(object: BpfObject) {
     flows: open(MAPS.flows),
     fragments: open(MAPS.fragments),
     nodeAddrs: open(MAPS.nodeAddrs),
+    uplinks: open(MAPS.uplinks),
+    ranges: open(MAPS.ranges),
     counters: openPerCpuMap(MAPS.counters, fdOf(MAPS.counters)),
     reasons: openPerCpuMap(MAPS.reasons, fdOf(MAPS.reasons)),
   }

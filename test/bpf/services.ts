@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Writes Services into the maps of a dataplane as the agent would: backends, then tables, then frontends. */
 import {
+  BackendFlag,
   BackendState,
   BLOCK_SIZE,
   type Frontend,
@@ -17,18 +18,27 @@ export interface Endpoint {
   readonly port: number
 }
 
+export interface Backend extends Endpoint {
+  /** On this node; default false. */
+  readonly local?: boolean
+}
+
 export interface Dialled extends Endpoint {
   /** PROTO.TCP or the like. */
   readonly proto: number
+  /** Of the client; default Scope.CLUSTER. */
+  readonly scope?: Scope
 }
 
 export interface ServiceFields {
   readonly frontends: readonly Dialled[]
-  readonly backends: readonly Endpoint[]
+  readonly backends: readonly Backend[]
   /** Seconds; 0: none. */
   readonly affinity?: number
   /** An empty pool drops and does not refuse. */
   readonly drop?: boolean
+  /** Only clients in ek_ranges. */
+  readonly ranges?: boolean
 }
 
 export interface Service {
@@ -51,7 +61,7 @@ export function addService(dataplane: Dataplane, fields: ServiceFields): Service
   const service = next.service++
   const backends = fields.backends.map(endpoint => {
     const id = next.backend++
-    setBackend(dataplane, id, service, endpoint)
+    setBackend(dataplane, id, service, endpoint, { flags: endpoint.local ? BackendFlag.LOCAL : 0 })
     return id
   })
   setPool(
@@ -60,7 +70,7 @@ export function addService(dataplane: Dataplane, fields: ServiceFields): Service
     fields,
     fields.backends.map((endpoint, i) => ({ ...endpoint, id: backends[i]! })),
   )
-  for (const { address } of fields.frontends) addAddress(dataplane, address)
+  for (const { address, scope } of fields.frontends) if (scope !== Scope.EXTERNAL) addAddress(dataplane, address)
   return { id: service, backends }
 }
 
@@ -76,7 +86,8 @@ export function setPool(
   const table = next.block
   for (let at = 0; at < bytes.length; at += BLOCK_SIZE)
     dataplane.tables.update(next.block++, bytes.subarray(at, at + BLOCK_SIZE))
-  const flags = (wide ? FrontendFlag.WIDE : 0) | (fields.drop ? FrontendFlag.DROP : 0)
+  const flags =
+    (wide ? FrontendFlag.WIDE : 0) | (fields.drop ? FrontendFlag.DROP : 0) | (fields.ranges ? FrontendFlag.RANGES : 0)
   const value: Frontend = {
     service,
     table,
@@ -89,14 +100,15 @@ export function setPool(
   for (const dialled of fields.frontends) dataplane.frontends.update(frontendKey(dialled), value)
 }
 
-export function frontendKey({ address, port, proto }: Dialled): FrontendKey {
-  return { addr: mappedBytes(address), port, proto, scope: Scope.CLUSTER }
+export function frontendKey({ address, port, proto, scope = Scope.CLUSTER }: Dialled): FrontendKey {
+  return { addr: mappedBytes(address), port, proto, scope }
 }
 
 export interface BackendFields {
   readonly generation?: number
   readonly state?: number
   readonly pools?: number
+  readonly flags?: number
 }
 
 export function setBackend(
@@ -106,9 +118,9 @@ export function setBackend(
   endpoint: Endpoint,
   fields: BackendFields = {},
 ): void {
-  const { generation = 1, state = BackendState.ACTIVE, pools = 1 } = fields
+  const { generation = 1, state = BackendState.ACTIVE, pools = 1, flags = 0 } = fields
   const addr = mappedBytes(endpoint.address)
-  dataplane.backends.update(id, { addr, port: endpoint.port, state, pools, generation, service })
+  dataplane.backends.update(id, { addr, port: endpoint.port, state, pools, generation, service, flags })
 }
 
 /** A clusterIP: every port of it that no Service has is refused. */

@@ -49,18 +49,18 @@ t.test('only pools that a frontend asks for are named', t => {
   t.end()
 })
 
-t.test('each family has its own pools, and backends are sorted by bytes', t => {
+t.test('each family has its own pools, and backends are sorted by bytes and know whether they are here', t => {
   const slices = [
     slice([endpoint('fd00::10'), endpoint('fd00::9')], { name: 'web-6', addressType: 'IPv6' }),
-    slice([endpoint('10.244.1.10'), endpoint('10.244.1.9'), endpoint('9.0.0.1')]),
+    slice([endpoint('10.244.1.10'), endpoint('10.244.1.9', { nodeName: 'node2' }), endpoint('9.0.0.1')]),
   ]
   const { ports } = compileService({ service: service({ clusterIPs: ['fd00:96::1', '10.96.0.1'] }), slices }, onNode())
   t.same(ports[0]?.backends, [
-    { address: '9.0.0.1', port: 8080, pools: CLUSTER4 },
-    { address: '10.244.1.9', port: 8080, pools: CLUSTER4 },
-    { address: '10.244.1.10', port: 8080, pools: CLUSTER4 },
-    { address: 'fd00::9', port: 8080, pools: CLUSTER6 },
-    { address: 'fd00::10', port: 8080, pools: CLUSTER6 },
+    { address: '9.0.0.1', port: 8080, pools: CLUSTER4, local: true },
+    { address: '10.244.1.9', port: 8080, pools: CLUSTER4, local: false },
+    { address: '10.244.1.10', port: 8080, pools: CLUSTER4, local: true },
+    { address: 'fd00::9', port: 8080, pools: CLUSTER6, local: true },
+    { address: 'fd00::10', port: 8080, pools: CLUSTER6, local: true },
   ])
   t.end()
 })

@@ -53,7 +53,7 @@ export function fixture(name: string, sizes: Partial<typeof SIZES> = {}): Fixtur
 
 /** Backends 10.244.0.N:8080 in the Cluster pool of IPv4. */
 export function backends(...hosts: readonly number[]): Backend[] {
-  return hosts.map(host => ({ address: `10.244.0.${host}`, port: 8080, pools: 1 }))
+  return hosts.map(host => ({ address: `10.244.0.${host}`, port: 8080, pools: 1, local: false }))
 }
 
 export function frontend(address: string, port = 80, more: Partial<Frontend> = {}): Frontend {

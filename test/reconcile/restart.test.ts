@@ -12,8 +12,8 @@ const web = service(
   [frontend('10.96.0.10'), frontend('fd00:96::10', 80, { pool: 2 })],
   [
     ...backends(1, 2, 3),
-    { address: '10.244.0.9', port: 8080, pools: 0 },
-    { address: 'fd00:244::1', port: 8080, pools: 4 },
+    { address: '10.244.0.9', port: 8080, pools: 0, local: false },
+    { address: 'fd00:244::1', port: 8080, pools: 4, local: true },
   ],
 )
 const db = service('db', [frontend('10.96.0.11', 5432)], backends(7), { affinitySeconds: 60 })

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The packet path's programs on the devices that lead to pods, as devices come and go. */
+/** Programs on devices, as devices come and go: one pair where a device leads to a pod, another where it leads to other nodes. */
 import { attachTc, detachTc, listAttachments, removeStaleLinks } from '../kernel/attach.ts'
 import type { Device } from '../kernel/devices.ts'
 import type { PinFolder } from '../kernel/pins.ts'
 
-export interface PodPrograms {
+export type Role = 'pod' | 'uplink'
+
+export interface DevicePrograms {
   /** Descriptors. */
   readonly ingress: number
   readonly egress: number
@@ -17,50 +19,55 @@ export function deviceMatcher(patterns: readonly string[]): (name: string) => bo
   return name => patterns.length > 0 && expression.test(name)
 }
 
-export interface PodDevices {
+export interface AttachedDevices {
   /**
-   * Attaches to new devices and to none twice; detaches from those that no longer match. Returns a line for each failure. Throws
-   * KernelError when the programs can't be loaded.
+   * Attaches to these devices, to none twice, and detaches from those that are no longer wanted. Returns a line for each failure.
+   * Throws KernelError when the programs can't be loaded.
    */
-  sync(devices: Iterable<Device>): string[]
+  sync(wanted: ReadonlyMap<Device, Role>): string[]
 }
 
 /** `programs` is called when there is a device to attach to. */
-export function podDevices(folder: PinFolder, programs: () => PodPrograms, patterns: readonly string[]): PodDevices {
-  const matches = deviceMatcher(patterns)
-  const done = new Set<number>()
+export function attachedDevices(folder: PinFolder, programs: (role: Role) => DevicePrograms): AttachedDevices {
+  const done = new Map<number, Role>()
   let first = true
 
   function forgetGone(present: ReadonlySet<number>): void {
-    // Left by an earlier run whose patterns were others.
-    if (first) detachOthers(folder, present)
-    first = false
-    const gone = [...done].filter(ifindex => !present.has(ifindex))
+    const gone = [...done.keys()].filter(ifindex => !present.has(ifindex))
     for (const ifindex of gone) done.delete(ifindex)
-    if (gone.length > 0) removeStaleLinks(folder)
+    // The first time: left by an earlier run whose devices were others.
+    if (first || gone.length > 0) detachOthers(folder, present)
+    first = false
   }
 
   return {
-    sync(devices) {
-      const wanted = [...devices].filter(device => !device.loopback && matches(device.name))
-      forgetGone(new Set(wanted.map(device => device.ifindex)))
-      const added = wanted.filter(({ ifindex }) => !done.has(ifindex))
-      return added.length === 0 ? [] : added.flatMap(device => attach(folder, programs(), device, done))
+    sync(wanted) {
+      forgetGone(new Set([...wanted.keys()].map(device => device.ifindex)))
+      const added = [...wanted].filter(([{ ifindex }, role]) => done.get(ifindex) !== role)
+      return added.flatMap(([device, role]) => attach(folder, programs(role), device, role, done))
     },
   }
 }
 
-function attach(folder: PinFolder, programs: PodPrograms, { ifindex, name }: Device, done: Set<number>): string[] {
+function attach(
+  folder: PinFolder,
+  programs: DevicePrograms,
+  { ifindex, name }: Device,
+  role: Role,
+  done: Map<number, Role>,
+): string[] {
   try {
     // Replies first: a request must not be translated when its answer would not be.
     attachTc({ folder, programFd: programs.egress, ifindex, direction: 'egress' })
     attachTc({ folder, programFd: programs.ingress, ifindex, direction: 'ingress' })
-    done.add(ifindex)
+    done.set(ifindex, role)
     return []
   } catch (error) {
-    return [`can't attach to pod device ${name}: ${(error as Error).message}`]
+    return [`can't attach to ${ROLES[role]} ${name}: ${(error as Error).message}`]
   }
 }
+
+const ROLES: Readonly<Record<Role, string>> = { pod: 'pod device', uplink: 'uplink' }
 
 /** Takes our programs off all devices but these. */
 export function detachOthers(folder: PinFolder, keep: ReadonlySet<number>): void {

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The packet path at an uplink, for clients outside: nodePorts, load balancers' and
+ * external addresses. A backend on this node gets the client's own address, and the
+ * reply is undone on its way out; one on another node is talked to in this node's
+ * name, and both directions come in here.
+ */
+#include "flow.h"
+#include "fragment.h"
+#include "icmp.h"
+#include "lookup.h"
+#include "nat.h"
+#include "open.h"
+#include "parse.h"
+#include "route.h"
+#include "scratch.h"
+#include "verdict.h"
+
+/* Sends a packet the way of its flow. */
+EK_ALWAYS_INLINE int ek_forward(struct __sk_buff *skb, struct ek_packet *p,
+				const struct ek_endpoints *to, __u32 service, bool onward)
+{
+	int verdict = onward ? ek_may_go_on(skb, p, to, service) : 0;
+
+	if (verdict)
+		return verdict;
+	ek_count_packet(service, skb->len - p->l3);
+	if (ek_rewrite(skb, p, to))
+		return ek_drop(p, service, EK_REASON_REWRITE_FAILED);
+	return onward ? ek_go_on(skb, p, service) : EK_PASS;
+}
+
+/*
+ * A backend of another node is talked to in this node's name, so that its replies
+ * come back here: but only over an uplink, where they are waited for. Any other one
+ * is the stack's to reach.
+ */
+EK_ALWAYS_INLINE void ek_take_name(struct __sk_buff *skb, struct ek_packet *p, struct ek_flow *flow)
+{
+	struct bpf_fib_lookup *route = ek_route_of();
+	const struct ek_addr *name;
+	struct ek_uplink *uplink;
+	__u32 ifindex;
+
+	if (!route || ek_route(skb, p, &flow->saddr, &flow->daddr, sizeof(struct iphdr)))
+		return;
+	ifindex = route->ifindex;
+	uplink = bpf_map_lookup_elem(&ek_uplinks, &ifindex);
+	if (!uplink)
+		return;
+	name = p->family == EK_IPV4 ? &uplink->ipv4 : &uplink->ipv6;
+	if (ek_addr_is_any(name))
+		return;
+	flow->saddr = *name;
+	flow->flags = EK_FLOW_FORWARD;
+}
+
+/* A flow's first packet. */
+EK_ALWAYS_INLINE int ek_open(struct __sk_buff *skb, struct ek_packet *p,
+			     const struct ek_frontend *frontend, __u64 now)
+{
+	struct ek_choice choice = {};
+	struct ek_flow *flow = ek_flow_of();
+	struct ek_endpoints to;
+	int reason;
+
+	if (!flow)
+		return ek_drop(p, frontend->service, EK_REASON_FLOW_NOT_STORED);
+	reason = ek_open_choose(p, frontend, now, flow, &choice);
+	if (!reason && !(choice.backend->flags & EK_BACKEND_LOCAL))
+		ek_take_name(skb, p, flow);
+	if (!reason)
+		reason =
+			ek_open_store(flow->flags & EK_FLOW_FORWARD ? skb : NULL, p, flow, &choice);
+	if (reason)
+		return ek_drop(p, frontend->service, reason);
+	ek_flow_endpoints(flow, &to);
+	return ek_forward(skb, p, &to, flow->service, flow->flags & EK_FLOW_FORWARD);
+}
+
+/* Follows an existing flow. */
+EK_ALWAYS_INLINE int ek_follow(struct __sk_buff *skb, struct ek_packet *p, struct ek_flow *flow)
+{
+	struct ek_endpoints to;
+
+	ek_flow_touch(p, flow);
+	if (p->fragment == EK_FIRST_FRAGMENT)
+		ek_fragment_learn(p, ek_now());
+	ek_flow_endpoints(flow, &to);
+	return ek_forward(skb, p, &to, flow->service, flow->flags & EK_FLOW_FORWARD);
+}
+
+/* An ICMP error about a flow of ours goes the flow's way; others are none of our business. */
+EK_ALWAYS_INLINE int ek_follow_icmp(struct __sk_buff *skb, struct ek_packet *p)
+{
+	struct ek_packet *quote = ek_quote_of();
+	struct ek_flow *flow = quote ? ek_icmp_flow(skb, p, quote) : NULL;
+	struct ek_endpoints to;
+	bool onward;
+	int verdict;
+
+	if (!flow)
+		return EK_PASS;
+	onward = flow->flags & EK_FLOW_FORWARD;
+	ek_flow_endpoints(flow, &to);
+	verdict = onward ? ek_may_go_on(skb, p, &to, flow->service) : 0;
+	if (verdict)
+		return verdict;
+	if (ek_icmp_rewrite(skb, p, quote, &to))
+		return ek_drop(p, flow->service, EK_REASON_REWRITE_FAILED);
+	return onward ? ek_go_on(skb, p, flow->service) : EK_PASS;
+}
+
+/* loadBalancerSourceRanges. */
+EK_ALWAYS_INLINE bool ek_is_welcome(const struct ek_packet *p, const struct ek_frontend *frontend)
+{
+	struct ek_range key = {
+		.prefix = 8 * (sizeof(key) - sizeof(key.prefix)),
+		.service = frontend->service,
+		.addr = p->tuple.saddr,
+	};
+
+	return !(frontend->flags & EK_FRONTEND_RANGES) || bpf_map_lookup_elem(&ek_ranges, &key);
+}
+
+EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
+{
+	struct ek_frontend *frontend;
+	struct ek_flow *flow;
+
+	if (p->kind == EK_KIND_ICMP_ERROR)
+		return ek_follow_icmp(skb, p);
+	if (p->kind != EK_KIND_PORTS)
+		return EK_PASS;
+	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
+		return EK_PASS;
+	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
+	if (flow) {
+		if (ek_flow_serves(p, flow))
+			return ek_follow(skb, p, flow);
+		ek_flow_forget_partner(&p->tuple, flow);
+	}
+	if (p->fragment == EK_LATER_FRAGMENT)
+		return EK_PASS;
+	frontend = ek_lookup_frontend(&p->tuple, p->family, EK_SCOPE_EXTERNAL);
+	if (!frontend) {
+		ek_flow_make_way(p);
+		return EK_PASS;
+	}
+	if (!ek_is_welcome(p, frontend))
+		return ek_drop(p, frontend->service, EK_REASON_SOURCE_RANGE);
+	if (!frontend->slots)
+		return ek_nobody(skb, p, frontend);
+	if (p->fragment == EK_FIRST_FRAGMENT)
+		ek_fragment_learn(p, ek_now());
+	return ek_open(skb, p, frontend, ek_now());
+}
+
+EK_ALWAYS_INLINE int ek_to_outside(struct __sk_buff *skb, struct ek_packet *p)
+{
+	struct ek_flow *flow;
+
+	if (p->kind == EK_KIND_ICMP_ERROR)
+		return ek_follow_icmp(skb, p);
+	if (p->kind != EK_KIND_PORTS)
+		return EK_PASS;
+	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
+		return EK_PASS;
+	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
+	return flow ? ek_follow(skb, p, flow) : EK_PASS;
+}
+
+/* What a device hears beside its own (promiscuous, as a bridge's port) is not for this node to
+ * answer. */
+#define EK_PACKET_HOST 0
+
+SEC("tc")
+int tc_uplink_ingress(struct __sk_buff *skb)
+{
+	struct ek_packet *p = ek_packet_of(EK_DIR_ENTER);
+
+	if (!p || skb->pkt_type != EK_PACKET_HOST || !ek_packet_read(skb, p))
+		return EK_PASS;
+	return ek_from_outside(skb, p);
+}
+
+SEC("tc")
+int tc_uplink_egress(struct __sk_buff *skb)
+{
+	struct ek_packet *p = ek_packet_of(EK_DIR_LEAVE);
+
+	return p && ek_packet_read(skb, p) ? ek_to_outside(skb, p) : EK_PASS;
+}
+
+char ek_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Two nodes and a client outside that dials into them: backends here and there, and Services that are reached from outside. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { stringify } from 'yaml'
+import { withDataplane } from '../../agent/cli/bpffs.ts'
+import { type LiveService, liveServices } from '../../agent/cli/services.ts'
+import { reasonName } from '../../agent/kernel/layout.gen.ts'
+import type { Dataplane } from '../../agent/reconcile/dataplane.ts'
+import { bpffsFolder } from '../../lab/bpffs.ts'
+import type { Dialled, DialOptions } from '../../lab/dial.ts'
+import type { Lab } from '../../lab/lab.ts'
+import { bpffsMount } from '../../lab/mount.ts'
+import type { Addresses, Family } from '../../lab/plan.ts'
+import type { TopologyInput } from '../../lab/topology.ts'
+import { upLab } from '../../lab/up.ts'
+
+export type { Test }
+export type Manifest = Readonly<Record<string, unknown>>
+
+export const FAMILIES = ['IPv4', 'IPv6'] as const
+export const PROTOCOLS = ['http', 'udp'] as const
+
+/** here runs on node1 and there on node2; both answer to app: web, each to pod: its name. */
+const TOPOLOGY: TopologyInput = {
+  nodes: [{ name: 'node1' }, { name: 'node2' }],
+  pods: [
+    { name: 'here', node: 'node1' },
+    { name: 'there', node: 'node2' },
+  ].map(pod => ({ ...pod, labels: { app: 'web', pod: pod.name }, serve: 'hostnames' as const })),
+}
+
+const TIMEOUT_MS = 120_000
+
+export interface Cluster {
+  readonly lab: Lab
+  put(name: string, ...manifests: readonly Manifest[]): Promise<void>
+  remove(name: string): Promise<void>
+  /** Looks at a node's maps. */
+  look<T>(node: string, what: (dataplane: Dataplane) => T): T
+  /** Waits until both nodes' maps say so. */
+  settled(holds: (services: readonly LiveService[]) => boolean): Promise<void>
+  /** Dials from outside. */
+  dial(address: string, port: number, options?: Partial<DialOptions>): Promise<Dialled[]>
+  /** By node's or client's name. */
+  address(name: string, family?: Family): string
+  /** What was turned away on a node for a reason. */
+  rejected(node: string, reason: number): bigint
+}
+
+export interface ClusterOptions {
+  readonly manifests: Readonly<Record<string, readonly Manifest[]>>
+  readonly topology?: TopologyInput
+  /** The agents' configuration. */
+  readonly config?: object
+}
+
+let clusters = 0
+
+/** Names of scenarios are the sentences that they prove. They run in their order, in one cluster. */
+export function prove(
+  options: ClusterOptions,
+  scenarios: Readonly<Record<string, (t: Test, cluster: Cluster) => Promise<void>>>,
+): void {
+  t.setTimeout(TIMEOUT_MS)
+  t.test(`from outside ${options.config ? JSON.stringify(options.config) : ''}`.trim(), async t => {
+    const cluster = await upCluster(options)
+    t.teardown(() => cluster.lab.down())
+    for (const [sentence, scenario] of Object.entries(scenarios)) await t.test(sentence, t => scenario(t, cluster))
+  })
+}
+
+async function upCluster({ manifests, topology = TOPOLOGY, config = {} }: ClusterOptions): Promise<Cluster> {
+  const files = Object.entries(manifests).map(([name, all]) => [`${name}.yaml`, text(all)])
+  const lab = await upLab({
+    name: `u${process.pid}x${clusters++}`,
+    topology,
+    manifests: Object.fromEntries(files),
+    config: configuration(config),
+  })
+  const bpffs = await bpffsMount()
+  const file = (name: string) => join(lab.manifests, `${name}.yaml`)
+  const look = <T>(node: string, what: (dataplane: Dataplane) => T) =>
+    withDataplane(bpffsFolder(bpffs, lab.name, node), what)
+  return {
+    lab,
+    look,
+    async put(name, ...manifests) {
+      await writeFile(`${file(name)}.new`, text(manifests))
+      await rename(`${file(name)}.new`, file(name))
+    },
+    remove: name => rm(file(name)),
+    async settled(holds) {
+      const all = () => lab.plan.nodes.every(({ name }) => holds(look(name, liveServices)))
+      if (!(await eventually(async () => all()))) throw new Error('the maps do not say so')
+    },
+    dial: (address, port, options = {}) =>
+      lab.dial('outside', { protocol: 'http', address, port, path: '/client', timeout: 2000, ...options }),
+    address: (name, family = 'IPv4') => addressesOf(lab, name)[family === 'IPv4' ? 'v4' : 'v6'],
+    rejected: (node, reason) => look(node, ({ reasons }) => reasons.sum(reason) ?? 0n),
+  }
+}
+
+/** A file that lives as long as this process. */
+function configuration(content: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
+  process.once('exit', () => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'config.yaml')
+  writeFileSync(file, stringify(content))
+  return file
+}
+
+function addressesOf({ plan }: Lab, name: string): Addresses {
+  const found = [...plan.nodes, ...plan.outside].find(one => one.name === name)
+  if (found === undefined) throw new Error(`no ${name} in lab ${plan.lab}`)
+  return found.addresses
+}
+
+function text(manifests: readonly Manifest[]): string {
+  return manifests.map(manifest => stringify(manifest)).join('---\n')
+}
+
+export async function eventually(holds: () => Promise<boolean>): Promise<boolean> {
+  const deadline = performance.now() + 5000
+  while (!(await holds())) {
+    if (performance.now() > deadline) return false
+    await sleep(20)
+  }
+  return true
+}
+
+/** Asserts that a packet was turned away for this reason while something was done. */
+export async function turnsAway(
+  t: Test,
+  cluster: Cluster,
+  node: string,
+  reason: number,
+  done: () => Promise<unknown>,
+): Promise<void> {
+  const before = cluster.rejected(node, reason)
+  await done()
+  t.ok(cluster.rejected(node, reason) > before, `${node} counted ${reasonName(reason)}`)
+}
+
+/** The address in "10.0.0.1:80" or "[fd00::1]:80" (HTTP), or in "10.0.0.1 80" (UDP), that a backend saw as its client. */
+export function clientOf({ answer = '' }: Dialled): string {
+  return answer.replace(/[ :]\d+$/, '').replace(/^\[|\]$/g, '')
+}
+
+/** What answered, or the error: "here 10.0.0.1". */
+export function seen(outcome: Dialled): string {
+  return outcome.error ?? `${outcome.pod} ${clientOf(outcome)}`
+}
