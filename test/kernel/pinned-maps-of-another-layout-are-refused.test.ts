@@ -109,7 +109,7 @@ t.test('a pinned map of another kind, or without BTF, is refused', async t => {
 
 t.test('pinned maps of the same layout are taken over with what they hold', async t => {
   const first = loadObject(request)
-  t.same(first.made.length, Object.keys(MAPS).length)
+  t.ok(first.made.includes('services') && first.made.includes('flows'), 'made now')
   const before = openMap(MAPS.services, first.mapFd('services'))
   before.update(3, { name: 'default/web:http/TCP' })
   before.close()
