@@ -99,7 +99,8 @@ async function status(t: Test, cluster: Cluster): Promise<void> {
   t.equal(used.ek_services, 4, 'Service ports')
   t.equal(used.ek_backends, 4 * BACKENDS.length * FAMILIES.length)
   t.equal(used.ek_flows, tracked.length * 2, 'two entries a flow')
-  const devices = cluster.path === 'packet' ? ['pod0', 'pod1', 'pod2', 'pod3'] : []
+  const uplinks = ['eth0']
+  const devices = cluster.path === 'packet' ? [...uplinks, 'pod0', 'pod1', 'pod2', 'pod3'] : uplinks
   for (const direction of ['ingress', 'egress']) {
     const attached = programs.filter(program => program.direction === direction && program.device !== '')
     t.same(attached.map(({ device }) => device).toSorted(), devices, direction)
