@@ -41,7 +41,7 @@ t.test('links, programs and maps', async t => {
   const programs = new Set(pinned(folder.links, (fd, name) => checkValue(bridge.linkInfo(fd), 'ask', name).programId))
   const maps = pinned(folder.path, (fd, name) => checkValue(bridge.mapInfo(fd), 'ask', name))
   t.ok(maps.some(({ name }) => name === 'ek_sock_orig') && maps.some(({ name }) => name === 'ek_flows'))
-  t.equal(programs.size, 11 + 2, 'socket hooks and tc programs')
+  t.equal(programs.size, 11 + 2 + 2, 'socket hooks, and tc programs of pods and uplinks')
   // An established connection goes on: to its backend it is one like any other.
   const kept = lab.dial('client', { protocol: 'http', address: vip(), port: 80, path: '/trickle/100000?seconds=4' })
   await sleep(1000)

@@ -4,7 +4,7 @@ import { FAMILIES, vip } from '../services/manifests.ts'
 import { clusterFor, type Test } from './cluster.ts'
 import { startConnector } from './connector.ts'
 
-const { lab, restart, look } = await clusterFor(t)
+const { lab, restart, look } = await clusterFor(t, { config: { uplinks: false } })
 
 interface Attached {
   readonly hooks: number
