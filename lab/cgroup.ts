@@ -53,7 +53,7 @@ export async function removeCgroups(folder: string): Promise<void> {
   await removeEmpty(folder)
 }
 
-/** The kernel says EBUSY for a moment after the last process has gone. */
+/** The kernel says EBUSY for a moment after the last process has gone; and one that was on its way in may have come since. */
 async function removeEmpty(folder: string): Promise<void> {
   for (let round = 0; ; round++) {
     try {
@@ -61,6 +61,7 @@ async function removeEmpty(folder: string): Promise<void> {
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return
       if (errorCode(error) !== 'EBUSY' || round >= 200) throw error
+      for (const pid of await processesOf(folder)) killQuietly(pid)
       await sleep(10)
     }
   }
