@@ -16,12 +16,25 @@ import {
 /** Of the host side of every pod's veth, as with Calico. */
 const GATEWAY_MAC = 'ee:ee:ee:ee:ee:ee'
 
-/** Per namespace: sysctls and lines for `ip`. */
+/** Per namespace: sysctls, lines for `ip`, and what devices do themselves (`ethtool -K`). */
 export interface Configuration {
   readonly netns: string
   readonly sysctls: Readonly<Record<string, number | string>>
   readonly lines: readonly string[]
+  readonly features?: readonly DeviceFeatures[]
 }
+
+export interface DeviceFeatures {
+  readonly device: string
+  /** "tx off gro on" */
+  readonly features: string
+}
+
+/**
+ * Of the far end of an uplink with XDP programs. They work on bytes alone, so checksums must be in them already; and what
+ * they send themselves arrives only at a veth that polls (GRO switches that on, kernel 5.13).
+ */
+const XDP_PEER = 'tx off gro on'
 
 /** The namespaces, and the devices between them, as one batch. */
 export function makeLinks({ fabric, nodes, pods, outside }: Plan): string[] {
@@ -69,12 +82,13 @@ function addAddresses(device: string, addresses: Addresses, v4Length: number, v6
   ]
 }
 
-function fabricConfiguration({ fabric, nodes, outside }: Plan): Configuration {
+function fabricConfiguration({ fabric, nodes, outside, xdp }: Plan): Configuration {
   const ports = [...nodes, ...outside].map((_, i) => `link set port${i} master br0 up`)
   return {
     netns: fabric.netns,
     sysctls: quietIPv6(['br0']),
     lines: ['link set lo up', ...addAddresses('br0', fabric.gateway, 24, 64), ...ports],
+    features: xdp ? nodes.map((_, i) => ({ device: `port${i}`, features: XDP_PEER })) : [],
   }
 }
 

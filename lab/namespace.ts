@@ -3,6 +3,7 @@
 import { readdir } from 'node:fs/promises'
 import { type Confinement, runConfined } from './command.ts'
 import { errorCode } from './error.ts'
+import type { Configuration } from './fabric.ts'
 import { netnsPrefix } from './names.ts'
 
 /** Runs lines of `ip`, all or an error that shows the failed line. */
@@ -10,14 +11,12 @@ export async function ipBatch(where: Confinement, lines: readonly string[]): Pro
   if (lines.length > 0) await runConfined(where, ['ip', '-batch', '-'], `${lines.join('\n')}\n`)
 }
 
-/** Sets sysctls below /proc/sys/net of a namespace ("ipv4/ip_forward") and then runs lines of `ip` there. */
-export async function configure(
-  where: Confinement,
-  sysctls: Readonly<Record<string, number | string>>,
-  lines: readonly string[],
-): Promise<void> {
+/** Sets sysctls below /proc/sys/net of a namespace ("ipv4/ip_forward"), runs lines of `ip` there, then sets features of devices. */
+export async function configure(where: Confinement, configuration: Omit<Configuration, 'netns'>): Promise<void> {
+  const { sysctls, lines, features = [] } = configuration
   const settings = Object.entries(sysctls).map(([path, value]) => `echo '${value}' >/proc/sys/net/${path}`)
-  const script = ['set -e', ...settings, "ip -batch - <<'END'", ...lines, 'END', '']
+  const switches = features.map(({ device, features }) => `ethtool -K ${device} ${features}`)
+  const script = ['set -e', ...settings, "ip -batch - <<'END'", ...lines, 'END', ...switches, '']
   await runConfined(where, ['/bin/sh', '-s'], script.join('\n'))
 }
 

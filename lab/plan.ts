@@ -38,6 +38,7 @@ export interface Plan {
   readonly nodes: readonly PlannedNode[]
   readonly pods: readonly PlannedPod[]
   readonly outside: readonly PlannedOutside[]
+  readonly xdp: boolean
 }
 
 /** Globs of the host sides of pods, for the agent's configuration. */
@@ -61,7 +62,7 @@ export function makePlan(lab: string, topology: Topology): Plan {
   const pods = topology.nodes.flatMap((node, i) =>
     topology.pods.filter(pod => pod.node === node.name).map((pod, j) => planPod(prefix, pod, i + 1, j)),
   )
-  return { lab, fabric, nodes, pods, outside }
+  return { lab, fabric, nodes, pods, outside, xdp: topology.xdp }
 }
 
 /** Decimal digits are hexadecimal ones too: both families show the same host number. */

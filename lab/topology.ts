@@ -45,6 +45,7 @@ const topologySchema = z.strictObject({
     .max(MAX_NODES),
   pods: z.array(podSchema).default([]),
   outside: z.array(label).max(MAX_OUTSIDE).default(['outside']),
+  xdp: z.boolean().default(false),
 })
 
 export interface PodPort {
@@ -71,6 +72,8 @@ export interface Topology {
   readonly pods: readonly TopologyPod[]
   /** Names of the clients outside of the cluster. */
   readonly outside: readonly string[]
+  /** Whether uplinks are to carry XDP programs that send packets themselves. */
+  readonly xdp: boolean
 }
 
 /** A topology as written: everything with a default may be left out. */
@@ -96,9 +99,9 @@ export function parseTopology(document: unknown, locate: (path: readonly Propert
     const lines = parsed.error.issues.map(({ path, message }) => `${locate(path)}: ${fieldName(path)}: ${message}`)
     throw new LabError(lines.join('\n'))
   }
-  const { nodes, outside } = parsed.data
+  const { nodes, outside, xdp } = parsed.data
   const pods = parsed.data.pods.map(pod => ({ ...pod, ports: pod.ports ?? (pod.serve ? HOSTNAMES_PORTS : []) }))
-  return { nodes, pods, outside }
+  return { nodes, pods, outside, xdp }
 }
 
 /** What `lab up` makes when nobody says otherwise. With pods of the user's own, only the client remains. */

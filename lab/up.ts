@@ -127,7 +127,7 @@ async function buildNetwork(context: Context): Promise<void> {
   await makeCgroups(cgroups, [SETUP_CGROUP, ...places(plan).map(({ cgroup }) => cgroup)])
   await ipBatch(setup(context), makeLinks(plan))
   await Promise.all(
-    configurations(plan).map(({ netns, sysctls, lines }) => configure(setup(context, netns), sysctls, lines)),
+    configurations(plan).map(configuration => configure(setup(context, configuration.netns), configuration)),
   )
 }
 

@@ -60,6 +60,7 @@ A topology, with all that it can say (two nodes are the default):
   kind: LabTopology
   nodes: [{ name: node1, zone: zone-a }, { name: node2, zone: zone-b }]
   outside: [outside]
+  xdp: false                                           true: what leads to nodes' uplinks gives XDP programs what they need
   pods:
     - { name: client, node: node1 }
     - { name: web-0, namespace: shop, node: node2, labels: { app: web }, serve: hostnames, ready: true,

@@ -25,6 +25,11 @@ export type Manifest = Readonly<Record<string, unknown>>
 export const FAMILIES = ['IPv4', 'IPv6'] as const
 export const PROTOCOLS = ['http', 'udp'] as const
 
+/** How uplinks are served. Each cluster comes up once for each of these, and its scenarios run in it. */
+export const XDP_MODES = ['off'] as const
+
+export type XdpMode = 'off' | 'native' | 'generic'
+
 /** here runs on node1 and there on node2; both answer to app: web, each to pod: its name. */
 const TOPOLOGY: TopologyInput = {
   nodes: [{ name: 'node1' }, { name: 'node2' }],
@@ -38,6 +43,7 @@ const TIMEOUT_MS = 120_000
 
 export interface Cluster {
   readonly lab: Lab
+  readonly xdp: XdpMode
   put(name: string, ...manifests: readonly Manifest[]): Promise<void>
   remove(name: string): Promise<void>
   /** Looks at a node's maps. */
@@ -61,26 +67,28 @@ export interface ClusterOptions {
 
 let clusters = 0
 
-/** Names of scenarios are the sentences that they prove. They run in their order, in one cluster. */
+/** Names of scenarios are the sentences that they prove. They run in their order, in one cluster for each XDP mode. */
 export function prove(
   options: ClusterOptions,
   scenarios: Readonly<Record<string, (t: Test, cluster: Cluster) => Promise<void>>>,
 ): void {
   t.setTimeout(TIMEOUT_MS)
-  t.test(`from outside ${options.config ? JSON.stringify(options.config) : ''}`.trim(), async t => {
-    const cluster = await upCluster(options)
-    t.teardown(() => cluster.lab.down())
-    for (const [sentence, scenario] of Object.entries(scenarios)) await t.test(sentence, t => scenario(t, cluster))
-  })
+  for (const xdp of XDP_MODES)
+    t.test(`XDP ${xdp}${options.config ? ` ${JSON.stringify(options.config)}` : ''}`, async t => {
+      const cluster = await upCluster(xdp, options)
+      t.teardown(() => cluster.lab.down())
+      for (const [sentence, scenario] of Object.entries(scenarios)) await t.test(sentence, t => scenario(t, cluster))
+    })
 }
 
-async function upCluster({ manifests, topology = TOPOLOGY, config = {} }: ClusterOptions): Promise<Cluster> {
+async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster> {
+  const { manifests, topology = TOPOLOGY, config = {} } = options
   const files = Object.entries(manifests).map(([name, all]) => [`${name}.yaml`, text(all)])
   const lab = await upLab({
     name: `u${process.pid}x${clusters++}`,
-    topology,
+    topology: { ...topology, xdp: xdp !== 'off' },
     manifests: Object.fromEntries(files),
-    config: configuration(config),
+    config: configuration({ ...(xdp !== 'off' && { xdp }), ...config }),
   })
   const bpffs = await bpffsMount()
   const file = (name: string) => join(lab.manifests, `${name}.yaml`)
@@ -88,6 +96,7 @@ async function upCluster({ manifests, topology = TOPOLOGY, config = {} }: Cluste
     withDataplane(bpffsFolder(bpffs, lab.name, node), what)
   return {
     lab,
+    xdp,
     look,
     async put(name, ...manifests) {
       await writeFile(`${file(name)}.new`, text(manifests))
