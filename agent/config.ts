@@ -2,6 +2,7 @@
 /** The agent's configuration file: YAML, checked whole before anything is done. */
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import ipaddr from 'ipaddr.js'
 import { parse, YAMLParseError } from 'yaml'
 import { z } from 'zod'
 import { parseBindAddress } from './serve/bind-address.ts'
@@ -12,6 +13,21 @@ export const KIND = 'EvenkeelConfiguration'
 const count = (what: string, preset: number, max = 16_777_216) =>
   z.number().int().min(1).max(max).default(preset).describe(what)
 const seconds = (what: string, preset: number) => z.number().int().min(1).max(2_592_000).default(preset).describe(what)
+
+/** A rate limit; 0 for none. */
+const rate = (what: string, preset: number) =>
+  z.number().int().min(0).max(4_294_967_295).default(preset).describe(`${what}; 0: no limit`)
+const cidr = z.string().refine(isCidr, { error: 'expected a CIDR, like 10.244.0.0/16 or fd00:10::/56' })
+
+const detectLocal = z
+  .strictObject({
+    bridgeInterface: z.string().default('').describe('with BridgeInterface: the bridge that pods are at'),
+    interfaceNamePrefix: z
+      .string()
+      .default('')
+      .describe('with InterfaceNamePrefix: what names of the host sides of pods begin with'),
+  })
+  .prefault({})
 
 const sizes = z
   .strictObject({
@@ -37,7 +53,7 @@ const timeouts = z
   })
   .prefault({})
 
-const schema = z.strictObject({
+const fields = z.strictObject({
   apiVersion: z.literal(API_VERSION).default(API_VERSION),
   kind: z.literal(KIND).default(KIND),
   nodeName: z.string().min(1).default(hostname()).describe('name of the own Node object'),
@@ -67,6 +83,32 @@ const schema = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('uplinks besides those that routes over a gateway lead through, with * for any characters'),
+  xdp: z
+    .enum(['auto', 'off', 'native', 'generic'])
+    .default('auto')
+    .describe(
+      'serve uplinks before the stack: auto: native where the device can and its packets carry whole checksums, else off',
+    ),
+  masqueradeAll: z
+    .boolean()
+    .default(false)
+    .describe("packet path and uplinks: backends see this node's address in the place of any client's"),
+  detectLocalMode: z
+    .enum(['none', 'ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'])
+    .default('none')
+    .describe(
+      'packet path and uplinks: what tells a pod from other clients of a clusterIP, who are masqueraded; none: nobody is',
+    ),
+  clusterCIDR: z.array(cidr).default([]).describe('with detectLocalMode ClusterCIDR: where pods have their addresses'),
+  detectLocal,
+  dsr: z
+    .boolean()
+    .default(false)
+    .describe(
+      'backends elsewhere answer outside clients directly; a Service may differ: evenkeel.io/forwarding: dsr or snat',
+    ),
+  newFlowsPerSecond: rate('new flow entries a second and CPU; more are served from tables without one', 125_000),
+  icmpPerSecond: rate('ICMP answers and RSTs a second and CPU', 1_000),
   serviceProxyName: z
     .string()
     .default('')
@@ -77,11 +119,8 @@ const schema = z.strictObject({
     .describe(
       'serve externalIPs of Services; whoever may write a Service can take any address with them (CVE-2020-8554)',
     ),
-  nodePortAddresses: z
-    .array(z.string())
-    .default([])
-    .describe('CIDRs of the node addresses that serve nodePorts; empty: all'),
-  serviceCIDRs: z.array(z.string()).default(['10.96.0.0/16', 'fd00:96::/112']).describe('where clusterIPs come from'),
+  nodePortAddresses: z.array(cidr).default([]).describe('CIDRs of the node addresses that serve nodePorts; empty: all'),
+  serviceCIDRs: z.array(cidr).default(['10.96.0.0/16', 'fd00:96::/112']).describe('where clusterIPs come from'),
   nodePortRange: z
     .string()
     .regex(/^\d+-\d+$/)
@@ -93,11 +132,18 @@ const schema = z.strictObject({
     .describe('clusterIPs and nodePorts given out'),
   healthzBindAddress: z
     .string()
-    .refine(text => text === '' || parseBindAddress(text) !== undefined, {
+    .refine(isBindAddress, {
       error: 'expected an address and a port, like 0.0.0.0:10256 or [::1]:10256, or "" for none',
     })
     .default('0.0.0.0:10256')
     .describe('where /healthz and /livez are served; either wildcard means both families; empty: not at all'),
+  metricsBindAddress: z
+    .string()
+    .refine(isBindAddress, {
+      error: 'expected an address and a port, like 127.0.0.1:10249 or [::1]:10249, or "" for none',
+    })
+    .default('127.0.0.1:10249')
+    .describe('where /metrics is served; either wildcard means both families; empty: not at all'),
   healthTimeoutSeconds: seconds('a change that waits for longer makes this node unhealthy', 60),
   eventSample: z.number().int().min(0).default(0).describe('one in so many new flows makes an event; 0: none'),
   sweepSeconds: z
@@ -111,7 +157,29 @@ const schema = z.strictObject({
   timeouts,
 })
 
+/** What a mode of detectLocalMode can't do without. */
+const NEEDED = [
+  ['BridgeInterface', 'bridgeInterface'],
+  ['InterfaceNamePrefix', 'interfaceNamePrefix'],
+] as const
+
+const schema = fields.superRefine((config, { addIssue }) => {
+  for (const [mode, name] of NEEDED)
+    if (config.detectLocalMode === mode && config.detectLocal[name] === '')
+      addIssue({ code: 'custom', path: ['detectLocal', name], message: `is needed with detectLocalMode ${mode}` })
+  if (config.detectLocalMode === 'ClusterCIDR' && config.clusterCIDR.length === 0)
+    addIssue({ code: 'custom', path: ['clusterCIDR'], message: 'is needed with detectLocalMode ClusterCIDR' })
+})
+
 export type Config = Readonly<z.infer<typeof schema>>
+
+function isBindAddress(text: string): boolean {
+  return text === '' || parseBindAddress(text) !== undefined
+}
+
+function isCidr(text: string): boolean {
+  return ipaddr.isValidCIDR(text)
+}
 
 /** The file names a field that is wrong, and why. */
 export class ConfigError extends Error {
