@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The agents: one a node, in the node's namespace and cgroup, all reading the lab's folder of manifests. */
+/** The agents: one a node, in the node's namespace and cgroup, all reading the lab's folder of manifests or one API server. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
@@ -15,16 +15,23 @@ export function agentLabel(node: string): string {
   return `agent-${node}`
 }
 
+export interface AgentStart {
+  /** Default true. */
+  readonly untilReady?: boolean
+}
+
 export async function startAgent(
   context: Context,
   node: PlannedNode,
   record: (id: ProcessId) => Promise<void>,
+  { untilReady = true }: AgentStart = {},
 ): Promise<void> {
-  const { paths } = context
+  const { paths, kubeconfig } = context
   const label = agentLabel(node.name)
   const configFile = paths.config(node.name)
   await writeFile(configFile, stringify(await agentConfiguration(context, node)))
-  const files = ['--config', configFile, '--manifests', paths.manifests, '--ready-file', paths.ready(label)]
+  const source = kubeconfig === undefined ? ['--manifests', paths.manifests] : ['--kubeconfig', kubeconfig]
+  const files = ['--config', configFile, ...source, '--ready-file', paths.ready(label)]
   const place = nodePlace(node)
   await startDaemon({
     what: `the agent of ${node.name}`,
@@ -33,6 +40,7 @@ export async function startAgent(
     env: environment(context, place),
     logFile: paths.log(label),
     readyFile: paths.ready(label),
+    untilReady,
     record,
   })
 }

@@ -18,12 +18,14 @@ export interface Context {
   readonly bpffs?: string | undefined
   /** Base of the agents' configuration. */
   readonly config?: string | undefined
+  /** Of the API server that the agents read; undefined: they read the lab's manifests. */
+  readonly kubeconfig?: string | undefined
 }
 
-export async function contextOf({ plan, agents, config }: LabState): Promise<Context> {
+export async function contextOf({ plan, agents, config, kubeconfig }: LabState): Promise<Context> {
   const cgroups = cgroupFolder(await cgroupMount(), plan.lab)
   const bpffs = agents ? await bpffsMount() : undefined
-  return { plan, paths: labPaths(plan.lab), cgroups, bpffs, config }
+  return { plan, paths: labPaths(plan.lab), cgroups, bpffs, config, kubeconfig }
 }
 
 export function confinement(context: Context, place: Place): Confinement {

@@ -16,6 +16,8 @@ export interface DaemonOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly logFile: string
   readonly readyFile: string
+  /** Default true. */
+  readonly untilReady?: boolean
   /** Writes it down as soon as it exists, before it is ready. */
   readonly record: (id: ProcessId) => Promise<void>
 }
@@ -23,13 +25,13 @@ export interface DaemonOptions {
 const READY_TIMEOUT_MS = 60_000
 const LOG_TAIL_LINES = 20
 
-/** Starts it and waits until it is ready. One that ends before throws, with the tail of its log. */
+/** Starts it and waits until it is ready, unless told not to. One that ends before throws, with the tail of its log. */
 export async function startDaemon(options: DaemonOptions): Promise<void> {
   await rm(options.readyFile, { force: true })
   const child = await spawnDetached(options)
   const id = processId(child.pid ?? 0)
   if (id) await options.record(id)
-  await waitUntilReady(options, child)
+  if (options.untilReady ?? true) await waitUntilReady(options, child)
 }
 
 async function spawnDetached({ where, argv, env, logFile }: DaemonOptions): Promise<ChildProcess> {

@@ -2,7 +2,7 @@
 /** Labs, as programs use them: tests, bench, the demo and the `lab` command. */
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { join } from 'node:path'
-import { agentLabel, startAgent } from './agents.ts'
+import { type AgentStart, agentLabel, startAgent } from './agents.ts'
 import { collect, type ExecResult, spawnConfined } from './command.ts'
 import { type Context, confinement, contextOf, environment } from './context.ts'
 import { type Dialled, type DialOptions, dialArguments, readDialled } from './dial.ts'
@@ -42,8 +42,8 @@ export interface Lab extends AsyncDisposable {
   address(pod: string, family?: Family): string
   /** The file that holds a pod's object. */
   podFile(pod: string): string
-  /** Waits until it is ready. */
-  startAgent(node: string): Promise<void>
+  /** Waits until it is ready, unless told not to: it is not before its API server answers. */
+  startAgent(node: string, options?: AgentStart): Promise<void>
   /** Default SIGTERM. Waits until it has ended. */
   stopAgent(node: string, signal?: NodeJS.Signals): Promise<void>
   down(): Promise<void>
@@ -80,7 +80,7 @@ export function labOf(context: Context): Lab {
       readDialled(await exec(where, dialArguments(...options), { timeout: DIAL_TIMEOUT_MS })),
     address: (pod, family = 'IPv4') => findPod(plan, pod).addresses[family === 'IPv4' ? 'v4' : 'v6'],
     podFile: pod => join(paths.manifests, podFile(findPod(plan, pod).name)),
-    startAgent: node => beginAgent(context, findNode(plan, node)),
+    startAgent: (node, options) => beginAgent(context, findNode(plan, node), options),
     stopAgent: (node, signal = 'SIGTERM') => endAgent(plan.lab, findNode(plan, node).name, signal),
     down,
     [Symbol.asyncDispose]: down,
@@ -109,11 +109,11 @@ export function record(lab: string, role: LabProcess['role'], of: string, id: Pr
   })
 }
 
-export async function beginAgent(context: Context, node: PlannedNode): Promise<void> {
+export async function beginAgent(context: Context, node: PlannedNode, options?: AgentStart): Promise<void> {
   const { lab } = context.plan
   const running = await agentOf(lab, node.name)
   if (running && isAlive(running)) throw new LabError(`the agent of ${node.name} runs already (process ${running.pid})`)
-  await startAgent(context, node, id => record(lab, 'agent', node.name, id))
+  await startAgent(context, node, id => record(lab, 'agent', node.name, id), options)
 }
 
 async function agentOf(lab: string, node: string): Promise<LabProcess | undefined> {

@@ -26,6 +26,8 @@ export interface LabState {
   readonly agents: boolean
   /** Base of the agents' configuration; undefined: none. */
   readonly config?: string | undefined
+  /** Absolute path of the kubeconfig that the agents read; undefined: they read the lab's manifests. */
+  readonly kubeconfig?: string | undefined
   readonly processes: readonly LabProcess[]
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Brings a lab up. */
+import { resolve } from 'node:path'
 import { makeBpffsFolders } from './bpffs.ts'
 import { makeCgroups, SETUP_CGROUP } from './cgroup.ts'
 import { type Context, contextOf, setup } from './context.ts'
@@ -31,6 +32,12 @@ export interface LabOptions {
   readonly agents?: boolean
   /** File with the base of the agents' configuration. */
   readonly config?: string
+  /** The agents read this API server, not the lab's manifests: it is in the lab, as the machine's own network can't be reached. */
+  readonly kubeconfig?: string
+  /** Network and pods are up, the agents not: begins what they need, such as an API server in a place of the lab. */
+  readonly beforeAgents?: (lab: Lab) => Promise<void>
+  /** Default true. */
+  readonly untilReady?: boolean
   /** Default false: the lab goes down when this process ends. */
   readonly keep?: boolean
   readonly progress?: (line: string) => void
@@ -47,6 +54,7 @@ export async function upLab(options: LabOptions): Promise<Lab> {
   const { topology, manifests } = await readDesign(options)
   const owner = processId(process.pid)!
   const { agents = true, keep = false, config } = options
+  const kubeconfig = options.kubeconfig && resolve(options.kubeconfig)
   const state: LabState = {
     plan: makePlan(name, topology),
     owner,
@@ -54,13 +62,14 @@ export async function upLab(options: LabOptions): Promise<Lab> {
     agents,
     keep,
     config,
+    kubeconfig,
     processes: [],
   }
   const context = await contextOf(state)
   await claim(state)
   guard(name)
   try {
-    await build(context, manifests, options.progress ?? (() => undefined))
+    await build(context, manifests, options)
     await changeState(name, state => ({ ...state, phase: 'up' }))
   } catch (error) {
     await tearDown(name)
@@ -113,13 +122,16 @@ function takenMessage(name: string, { phase, owner }: LabState): string {
 async function build(
   context: Context,
   manifests: Readonly<Record<string, string>>,
-  progress: (line: string) => void,
+  { progress = () => undefined, beforeAgents, untilReady = true }: LabOptions,
 ): Promise<void> {
   const { plan, paths } = context
   progress(`lab ${plan.lab}: ${plan.nodes.length} nodes, ${plan.pods.length} pods, ${plan.outside.length} outside`)
   await Promise.all([buildNetwork(context), writeManifests(paths.manifests, plan, manifests)])
   progress('network: up')
-  await Promise.all([serveAll(context, progress), runAgents(context, progress)])
+  await Promise.all([
+    serveAll(context, progress),
+    Promise.resolve(beforeAgents?.(labOf(context))).then(() => runAgents(context, progress, untilReady)),
+  ])
 }
 
 async function buildNetwork(context: Context): Promise<void> {
@@ -137,15 +149,15 @@ async function serveAll(context: Context, progress: (line: string) => void): Pro
   if (pods.length > 0) progress(`pods: ${pods.length} serving`)
 }
 
-async function runAgents(context: Context, progress: (line: string) => void): Promise<void> {
+async function runAgents(context: Context, progress: (line: string) => void, untilReady: boolean): Promise<void> {
   const { plan, bpffs } = context
   if (bpffs === undefined) return
   const names = plan.nodes.map(({ name }) => name)
   await makeBpffsFolders(bpffs, plan.lab, names)
   await Promise.all(
     plan.nodes.map(async node => {
-      await beginAgent(context, node)
-      progress(`agent of ${node.name}: ready`)
+      await beginAgent(context, node, { untilReady })
+      progress(`agent of ${node.name}: ${untilReady ? 'ready' : 'started'}`)
     }),
   )
 }

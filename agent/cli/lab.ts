@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel lab`: a cluster in network namespaces of this machine, to try things out. */
+import { accessSync, constants } from 'node:fs'
 import { Command } from 'commander'
 import { ended } from '../../lab/command.ts'
 import { LabError } from '../../lab/error.ts'
@@ -18,6 +19,7 @@ interface UpOptions {
   readonly name: string
   readonly agents: boolean
   readonly config?: string
+  readonly kubeconfig?: string
 }
 
 export async function labCommand(): Promise<Command> {
@@ -50,6 +52,7 @@ function upCommand(): Command {
     .option('--name <name>', 'name of the lab; several live side by side', DEFAULT_NAME)
     .option('--no-agents', 'run no agents: pods and network only')
     .option('--config <file>', "base of the agents' configuration")
+    .option('--kubeconfig <file>', 'the agents read this API server, at an address of the lab, not the manifests')
     .addHelpText('after', UP_HELP)
     .action((options: UpOptions) => translateErrors(() => up(options)))
 }
@@ -67,22 +70,38 @@ A topology, with all that it can say (two nodes are the default):
         ports: [{ name: http, port: 9376 }, { name: udp, port: 9376, protocol: UDP }] }
 Pod manifests without a status run in the lab too: annotation lab.evenkeel.io/serve: hostnames says that they answer,
 lab.evenkeel.io/node: NODE where they run (default: the nodes in turn). The folder that "lab status" shows is the cluster's
-content: remove or edit files there, and the agents follow.`
+content: remove or edit files there, and the agents follow.
+
+With --kubeconfig they read an API server instead, and are ready once it answers. Run it in the lab, as the agents can't reach
+your machine's network: evenkeel lab exec outside -- kube-apiserver ..., which is then at 172.31.0.200 and fd00:31::200. The
+manifests remain for kubectl apply.`
 
 function gather(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value]
 }
 
-async function up({ file = [], name, agents, config }: UpOptions): Promise<void> {
+async function up({ file = [], name, agents, config, kubeconfig }: UpOptions): Promise<void> {
   // Only here: what checks documents takes long to load.
   const { upLab } = await import('../../lab/up.ts')
   const progress = (line: string) => process.stderr.write(`${line}\n`)
-  const lab = await upLab({ name, files: file, agents, keep: true, progress, ...(config !== undefined && { config }) })
+  if (kubeconfig !== undefined) checkReadable(kubeconfig)
+  const given = { ...(config !== undefined && { config }), ...(kubeconfig !== undefined && { kubeconfig }) }
+  // Who gives a kubeconfig starts the server in the lab, which must be up for that.
+  const untilReady = kubeconfig === undefined
+  const lab = await upLab({ name, files: file, agents, untilReady, keep: true, progress, ...given })
   const other = name === DEFAULT_NAME ? '' : ` --name ${name}`
   progress(`manifests: ${lab.manifests}`)
   progress(
     `next: evenkeel lab status${other} · evenkeel lab exec${other} ${lab.plan.nodes[0]!.name} -- sh · evenkeel lab down${other}`,
   )
+}
+
+function checkReadable(file: string): void {
+  try {
+    accessSync(file, constants.R_OK)
+  } catch (error) {
+    throw new UserError(`--kubeconfig ${file}: can't be read (${(error as NodeJS.ErrnoException).code})`)
+  }
 }
 
 function execCommand(): Command {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { Lab } from '../../lab/lab.ts'
-import { PROJECT_FOLDER } from '../../lab/names.ts'
 import { upLab } from '../../lab/up.ts'
+import type { ProcessOptions } from './api-server-process.ts'
+import { makeAuthority } from './certificates.ts'
 import { type ApiObject, node, service, slice } from './objects.ts'
-import { kubeconfig } from './source.ts'
+import { kubeconfig, makeFolder } from './source.ts'
 
 t.setTimeout(120_000)
 
@@ -25,9 +26,8 @@ interface Api {
 }
 
 /** Outside the nodes, in the lab's network. */
-async function startApi(lab: Lab, address: string, version: number, objects: readonly ApiObject[]): Promise<Api> {
-  const file = join(import.meta.dirname, 'api-server-process.ts')
-  const argv = [process.execPath, file, address, String(PORT), String(version)]
+async function startApi(lab: Lab, options: ProcessOptions, objects: readonly ApiObject[]): Promise<Api> {
+  const argv = [process.execPath, join(import.meta.dirname, 'api-server-process.ts'), JSON.stringify(options)]
   const child = lab.spawn('outside', argv, { stdio: ['pipe', 'pipe', 'inherit'] })
   const say = (value: unknown) => child.stdin!.write(`${JSON.stringify(value)}\n`)
   for (const object of objects) say(object)
@@ -36,30 +36,15 @@ async function startApi(lab: Lab, address: string, version: number, objects: rea
   return {
     put: (...objects) => objects.forEach(say),
     delete: (kind, name) => say({ kind, delete: name }),
-    kill: () => end(child, 'SIGKILL'),
+    kill: () => kill(child),
   }
 }
 
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+async function kill(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit')
-  child.kill(signal)
+  child.kill('SIGKILL')
   await ended
 }
-
-/** In place of the lab's own, which reads manifests. */
-async function startAgent(t: Test, lab: Lab, config: string): Promise<ChildProcess> {
-  await lab.stopAgent(NODE)
-  const ready = join(lab.folder, 'ready-kubernetes')
-  const files = ['--config', join(lab.folder, 'config', `${NODE}.yaml`), '--kubeconfig', config, '--ready-file', ready]
-  const argv = [process.execPath, join(PROJECT_FOLDER, 'agent/cli/main.ts'), 'run', ...files]
-  const agent = lab.spawn(NODE, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
-  agent.stdout!.on('data', chunk => log.push(String(chunk)))
-  for (let i = 0; i < 600 && !existsSync(ready); i++) await sleep(50)
-  t.ok(existsSync(ready), 'the agent is ready')
-  return agent
-}
-
-const log: string[] = []
 
 /** Looks again until it holds, or for five seconds; answers whether it did. */
 async function eventually(holds: () => Promise<boolean> | boolean): Promise<boolean> {
@@ -74,9 +59,24 @@ async function eventually(holds: () => Promise<boolean> | boolean): Promise<bool
 t.test('connections follow what the API server has, and outlive it', async t => {
   const client = { name: 'client', node: NODE }
   const web = PODS.map(name => ({ name, node: NODE, serve: 'hostnames' as const }))
-  const lab = await upLab({ name: `k${process.pid}`, topology: { nodes: [{ name: NODE }], pods: [client, ...web] } })
+  const folder = makeFolder(t)
+  const [v4, v6] = ['172.31.0.200', 'fd00:31::200']
+  const authority = makeAuthority(folder, 'right')
+  const [ours, theirs] = [authority.sign('agent'), authority.sign('server', [v4, v6])]
+  const cluster = { 'certificate-authority': authority.file }
+  const user = { 'client-certificate': ours.certFile, 'client-key': ours.keyFile }
+  const tls = { cert: theirs.certFile, key: theirs.keyFile, clientCa: authority.file }
+  let first: Api | undefined
+  const lab = await upLab({
+    name: `k${process.pid}`,
+    topology: { nodes: [{ name: NODE }], pods: [client, ...web] },
+    kubeconfig: kubeconfig(t, `https://[${v6}]:${PORT}`, user, cluster, folder),
+    beforeAgents: async lab => {
+      first = await startApi(lab, { host: v6, port: PORT, version: 1000, tls }, [node(NODE)])
+    },
+  })
   t.teardown(() => lab.down())
-  const address = lab.plan.outside.find(({ name }) => name === 'outside')!.addresses.v4
+  const log = () => readFileSync(join(lab.folder, 'logs', `agent-${NODE}.log`), 'utf8')
   const slices = (pod: string) =>
     slice('web-1', [lab.address(pod)], { ports: [{ name: 'http', port: 9376, protocol: 'TCP' }] })
   const ports = [{ name: 'http', port: 80, protocol: 'TCP' }]
@@ -88,25 +88,27 @@ t.test('connections follow what the API server has, and outlive it', async t => 
   }
   const become = (pod: string) => eventually(async () => (await answers()) === pod)
 
-  const first = await startApi(lab, address, 1000, [node(NODE)])
-  const agent = await startAgent(t, lab, kubeconfig(t, `http://${address}:${PORT}`))
-  first.put(object, slices('web-0'))
+  first!.put(object, slices('web-0'))
   t.ok(await become('web-0'), 'a Service comes')
-  first.put(slices('web-1'))
+  first!.put(slices('web-1'))
   t.ok(await become('web-1'), 'its endpoint moves')
 
-  await first.kill()
-  t.ok(await eventually(() => log.join('').includes('connect ECONNREFUSED')), 'the log says that the server is gone')
+  await first!.kill()
+  t.ok(await eventually(() => log().includes('connect ECONNREFUSED')), 'the log says that the server is gone')
   t.equal(await answers(), 'web-1', 'and connections go on')
-  const second = await startApi(lab, address, 5000, [node(NODE), object, slices('web-0')])
+  const again = { host: v6, port: PORT, version: 5000, tls }
+  const second = await startApi(lab, again, [node(NODE), object, slices('web-0')])
   t.ok(await become('web-0'), 'another server is there: what changed meanwhile is seen')
 
   second.delete('Service', 'web')
   t.ok(await eventually(async () => !/web/.test(await answers())), 'the Service goes')
   second.put(object)
   t.ok(await become('web-0'), 'and comes again')
-  await end(agent, 'SIGTERM')
+  await lab.stopAgent(NODE)
   t.equal(await answers(), 'web-0', 'without the agent, too')
-  t.equal(agent.exitCode, 0)
-  await second.kill()
+
+  kubeconfig(t, `http://${v4}:${PORT + 1}`, {}, {}, folder)
+  await lab.startAgent(NODE, { untilReady: false })
+  await startApi(lab, { host: v4, port: PORT + 1, version: 1 }, [node(NODE), object, slices('web-1')])
+  t.ok(await become('web-1'), 'a new agent, started before its server')
 })

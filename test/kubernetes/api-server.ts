@@ -5,7 +5,7 @@
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https, { type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, isIPv6 } from 'node:net'
 import { createStore, type Store } from './api-store.ts'
 import { selectorOf } from './selectors.ts'
 import { createWatcher, type Watcher } from './watcher.ts'
@@ -69,7 +69,7 @@ export async function startApiServer(options: FakeOptions = {}): Promise<FakeSer
   const asked: Asked[] = []
   const of = (kind: string, isWatch: boolean) => asked.filter(one => one.kind === kind && one.isWatch === isWatch)
   const fake: FakeServer = {
-    url: `${tls ? 'https' : 'http'}://${host}:${(server.address() as AddressInfo).port}`,
+    url: `${tls ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`,
     store: options.store ?? createStore(),
     asked,
     watchers: new Set(),

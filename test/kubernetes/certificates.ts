@@ -14,7 +14,8 @@ export interface Signed {
 export interface Authority {
   readonly file: string
   readonly certificate: Buffer
-  readonly sign: (name: string) => Signed
+  /** `addresses` are those that a server of this name has. */
+  readonly sign: (name: string, addresses?: readonly string[]) => Signed
 }
 
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
@@ -26,11 +27,11 @@ export function makeAuthority(folder: string, name: string): Authority {
   return {
     file,
     certificate: readFileSync(file),
-    sign(subject) {
+    sign(subject, addresses = ['127.0.0.1']) {
       const [certFile, keyFile, request, extensions] = ['crt', 'key', 'csr', 'ext'].map(end =>
         path(`${subject}.${end}`),
       )
-      writeFileSync(extensions!, 'subjectAltName=IP:127.0.0.1')
+      writeFileSync(extensions!, `subjectAltName=${addresses.map(address => `IP:${address}`).join()}`)
       openssl('req', '-new', ...KEY, '-keyout', keyFile!, '-out', request!, '-subj', `/CN=${subject}`)
       const by = ['-CA', file, '-CAkey', path('ca.key'), '-CAcreateserial', '-days', '2', '-extfile', extensions!]
       openssl('x509', '-req', '-in', request!, ...by, '-out', certFile!)

@@ -87,5 +87,7 @@ t.test('the command says it on standard error, without a stack, and exits with 1
   t.match(missing.stderr, /^evenkeel: .*nowhere\.yaml: no such file or folder\n$/)
   const dashes = await evenkeel('lab', 'up', '--name', 'a-b')
   t.match(dashes, { code: 1, stderr: /lab name "a-b": use up to 15 lower-case letters/ })
+  const unread = await evenkeel('lab', 'up', '--name', name, '--kubeconfig', join(folder, 'none'))
+  t.match(unread, { code: 1, stderr: /^evenkeel: --kubeconfig .*none: can't be read \(ENOENT\)\n$/ })
   t.equal((await evenkeel('lab', 'up', '--bogus')).code, 2)
 })
