@@ -52,42 +52,18 @@ EK_ALWAYS_INLINE __u16 ek_csum_update(__u16 check, __u32 difference)
 }
 
 /* A pseudo-header difference: also right where the device or the receiver finishes the sum. */
-EK_ALWAYS_INLINE int ek_csum_apply_pseudo(struct __sk_buff *skb, struct ek_packet *p, __u32 offset,
+EK_ALWAYS_INLINE int ek_csum_apply_pseudo(ek_ctx *ctx, struct ek_packet *p, __u32 offset,
 					  __u32 difference, __u64 flags)
 {
 	int error;
 
 	flags |= BPF_F_PSEUDO_HDR;
 	if (p->family == EK_IPV6) {
-		error = bpf_l4_csum_replace(skb, offset, 0, difference, flags | EK_F_IPV6);
+		error = ek_transport_sum_add(ctx, offset, difference, flags | EK_F_IPV6);
 		if (error != -22 /* EINVAL: a kernel that does not know the flag */)
 			return error;
 	}
-	return bpf_l4_csum_replace(skb, offset, 0, difference, flags);
-}
-
-/* How the kernel stands to a packet's transport checksum (linux/skbuff.h). */
-enum ek_summed {
-	EK_SUMMED_BY_DEVICE = 2, /* CHECKSUM_COMPLETE: skb->csum has to follow */
-	EK_SUM_LEFT = 3, /* CHECKSUM_PARTIAL: the field holds the pseudo-header's sum only */
-};
-
-struct sk_buff___summed {
-	__u8 ip_summed : 2;
-} __attribute__((preserve_access_index));
-
-/* Kernel 6.2. */
-extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
-
-/* Without the function the answer is the one that only helpers can handle. */
-EK_ALWAYS_INLINE __u32 ek_summed_of(struct __sk_buff *skb)
-{
-	struct sk_buff___summed *kernel_skb;
-
-	if (!bpf_cast_to_kern_ctx)
-		return EK_SUMMED_BY_DEVICE;
-	kernel_skb = bpf_cast_to_kern_ctx(skb);
-	return BPF_CORE_READ_BITFIELD(kernel_skb, ip_summed);
+	return ek_transport_sum_add(ctx, offset, difference, flags);
 }
 
 /* Changes a checksum field as bpf_l4_csum_replace does, where no sum of a device has to follow. */

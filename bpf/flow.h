@@ -158,10 +158,10 @@ EK_ALWAYS_INLINE __u8 ek_flow_first_state(const struct ek_packet *p)
 
 /*
  * Stores the reply entry under a source port that is free towards the backend,
- * and leaves that port in forward->sport. `skb`: the flow goes on in this node's
+ * and leaves that port in forward->sport. `ctx`: the flow goes on in this node's
  * name, and must not look like one of the node's own; else NULL. Zero or an ek_reason.
  */
-EK_ALWAYS_INLINE int ek_flow_store_reply(struct __sk_buff *skb, const struct ek_tuple *tuple,
+EK_ALWAYS_INLINE int ek_flow_store_reply(ek_ctx *ctx, const struct ek_tuple *tuple,
 					 struct ek_flow *forward)
 {
 	struct ek_flow *reply = ek_partner_of(), *there;
@@ -179,7 +179,7 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(struct __sk_buff *skb, const struct ek_
 			forward->sport =
 				bpf_htons(EK_SNAT_FIRST + (first + i * 277) % EK_SNAT_COUNT);
 		ek_flow_partner_key(tuple, forward, &key);
-		if (skb && ek_own_socket(skb, &key))
+		if (ctx && ek_own_socket(ctx, &key))
 			continue;
 		error = bpf_map_update_elem(&ek_flows, &key, reply, BPF_NOEXIST);
 		if (!error)
@@ -197,11 +197,11 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(struct __sk_buff *skb, const struct ek_
 
 /* Stores both directions of a new flow; forward->sport may come back changed. Zero or an ek_reason.
  */
-EK_ALWAYS_INLINE int ek_flow_store(struct __sk_buff *skb, const struct ek_tuple *tuple,
+EK_ALWAYS_INLINE int ek_flow_store(ek_ctx *ctx, const struct ek_tuple *tuple,
 				   struct ek_flow *forward)
 {
 	struct ek_tuple partner;
-	int reason = ek_flow_store_reply(skb, tuple, forward);
+	int reason = ek_flow_store_reply(ctx, tuple, forward);
 
 	if (reason)
 		return reason;

@@ -15,12 +15,11 @@ struct ek_endpoints {
 };
 
 /* Writes addresses into the IP header at l3; an IPv4 header's own checksum follows. */
-EK_ALWAYS_INLINE int ek_write_addrs(struct __sk_buff *skb, __u8 family, __u32 l3,
-				    const struct ek_addr *saddr, const struct ek_addr *daddr,
-				    __u32 difference)
+EK_ALWAYS_INLINE int ek_write_addrs(ek_ctx *ctx, __u8 family, __u32 l3, const struct ek_addr *saddr,
+				    const struct ek_addr *daddr, __u32 difference)
 {
 	if (family == EK_IPV4) {
-		struct iphdr *ip = ek_at(skb, l3, sizeof(*ip));
+		struct iphdr *ip = ek_at(ctx, l3, sizeof(*ip));
 
 		if (!ip)
 			return -1;
@@ -28,7 +27,7 @@ EK_ALWAYS_INLINE int ek_write_addrs(struct __sk_buff *skb, __u8 family, __u32 l3
 		ip->daddr = daddr->w[3];
 		ip->check = ek_csum_update(ip->check, difference);
 	} else {
-		struct ipv6hdr *ip = ek_at(skb, l3, sizeof(*ip));
+		struct ipv6hdr *ip = ek_at(ctx, l3, sizeof(*ip));
 
 		if (!ip)
 			return -1;
@@ -49,23 +48,22 @@ EK_ALWAYS_INLINE __u32 ek_csum_offset(__u8 proto)
 }
 
 /* No checksum in this packet makes up for other IPv6 addresses: tell a device's own sum. */
-EK_ALWAYS_INLINE void ek_csum_tell_device(struct __sk_buff *skb, const struct ek_packet *p,
-					  __u32 difference)
+EK_ALWAYS_INLINE void ek_csum_tell_device(ek_ctx *ctx, const struct ek_packet *p, __u32 difference)
 {
 	if (p->family == EK_IPV6)
-		bpf_csum_update(skb, difference);
+		ek_device_sum_add(ctx, difference);
 }
 
 /*
  * SCTP has no pseudo-header, so addresses are free to change; its ports are
  * under a CRC32c and stay as they are (new flows ask for nothing else).
  */
-EK_ALWAYS_INLINE int ek_rewrite_transport(struct __sk_buff *skb, struct ek_packet *p,
+EK_ALWAYS_INLINE int ek_rewrite_transport(ek_ctx *ctx, struct ek_packet *p,
 					  const struct ek_endpoints *to, __u32 addr_difference)
 {
 	__u32 offset = ek_csum_offset(p->tuple.proto);
 	__u64 flags = p->tuple.proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
-	__be16 *ports = ek_at(skb, p->l4, sizeof(struct udphdr));
+	__be16 *ports = ek_at(ctx, p->l4, sizeof(struct udphdr));
 	__u32 port_difference, summed;
 
 	if (!ports)
@@ -75,18 +73,18 @@ EK_ALWAYS_INLINE int ek_rewrite_transport(struct __sk_buff *skb, struct ek_packe
 	ports[0] = to->sport;
 	ports[1] = to->dport;
 	if (!offset) {
-		ek_csum_tell_device(skb, p, addr_difference);
+		ek_csum_tell_device(ctx, p, addr_difference);
 		return 0;
 	}
 	if (p->tuple.proto == IPPROTO_UDP && !ports[3]) {
 		/* Sent without a checksum: no field makes up for anything. */
-		bpf_csum_update(skb, port_difference);
-		ek_csum_tell_device(skb, p, addr_difference);
+		ek_device_sum_add(ctx, port_difference);
+		ek_csum_tell_device(ctx, p, addr_difference);
 		return 0;
 	}
-	summed = ek_summed_of(skb);
+	summed = ek_summed_of(ctx);
 	if (summed != EK_SUMMED_BY_DEVICE) {
-		__u16 *check = ek_at(skb, p->l4 + offset, sizeof(*check));
+		__u16 *check = ek_at(ctx, p->l4 + offset, sizeof(*check));
 
 		if (!check)
 			return -1;
@@ -95,23 +93,22 @@ EK_ALWAYS_INLINE int ek_rewrite_transport(struct __sk_buff *skb, struct ek_packe
 			*check = 0xffff;
 		return 0;
 	}
-	if (ek_csum_apply_pseudo(skb, p, p->l4 + offset, addr_difference, flags))
+	if (ek_csum_apply_pseudo(ctx, p, p->l4 + offset, addr_difference, flags))
 		return -1;
 	/* Ports are under the sum that a device may still have to make: not pseudo. */
-	return bpf_l4_csum_replace(skb, p->l4 + offset, 0, port_difference, flags);
+	return ek_transport_sum_add(ctx, p->l4 + offset, port_difference, flags);
 }
 
-EK_ALWAYS_INLINE int ek_rewrite(struct __sk_buff *skb, struct ek_packet *p,
-				const struct ek_endpoints *to)
+EK_ALWAYS_INLINE int ek_rewrite(ek_ctx *ctx, struct ek_packet *p, const struct ek_endpoints *to)
 {
 	__u32 difference = ek_csum_fold64(ek_csum_replace_addr(
 		ek_csum_replace_addr(0, &p->tuple.saddr, &to->saddr), &p->tuple.daddr, &to->daddr));
 
-	if (ek_write_addrs(skb, p->family, p->l3, &to->saddr, &to->daddr, difference))
+	if (ek_write_addrs(ctx, p->family, p->l3, &to->saddr, &to->daddr, difference))
 		return -1;
 	if (p->fragment != EK_LATER_FRAGMENT)
-		return ek_rewrite_transport(skb, p, to, difference);
-	ek_csum_tell_device(skb, p, difference);
+		return ek_rewrite_transport(ctx, p, to, difference);
+	ek_csum_tell_device(ctx, p, difference);
 	return 0;
 }
 

@@ -31,15 +31,15 @@ EK_ALWAYS_INLINE int ek_open_choose(const struct ek_packet *p, const struct ek_f
 	return 0;
 }
 
-/* Stores both directions. `skb`: as for ek_flow_store_reply(). Zero or an ek_reason. */
-EK_ALWAYS_INLINE int ek_open_store(struct __sk_buff *skb, const struct ek_packet *p,
-				   struct ek_flow *flow, const struct ek_choice *choice)
+/* Stores both directions. `ctx`: as for ek_flow_store_reply(). Zero or an ek_reason. */
+EK_ALWAYS_INLINE int ek_open_store(ek_ctx *ctx, const struct ek_packet *p, struct ek_flow *flow,
+				   const struct ek_choice *choice)
 {
 	int reason;
 
 	if (p->tuple.proto == IPPROTO_SCTP && flow->dport != p->tuple.dport)
 		return EK_REASON_SCTP_PORT;
-	reason = ek_flow_store(skb, &p->tuple, flow);
+	reason = ek_flow_store(ctx, &p->tuple, flow);
 	if (!reason)
 		ek_report_flow(&p->tuple, flow->service, choice->backend);
 	return reason;

@@ -27,7 +27,7 @@ EK_ALWAYS_INLINE __u32 ek_sock_tuple(const struct ek_tuple *reply, struct bpf_so
  * one does not count: it is no end of a connection to a backend's own port. Of UDP
  * every socket does, because one that is not connected may talk to anybody.
  */
-static __noinline int ek_own_socket(struct __sk_buff *skb, const struct ek_tuple *reply)
+static __noinline int ek_own_socket(ek_ctx *ctx, const struct ek_tuple *reply)
 {
 	struct bpf_sock_tuple tuple = {};
 	__u32 size = ek_sock_tuple(reply, &tuple);
@@ -35,14 +35,14 @@ static __noinline int ek_own_socket(struct __sk_buff *skb, const struct ek_tuple
 	int own;
 
 	if (reply->proto == IPPROTO_TCP) {
-		sock = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+		sock = bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 		if (!sock)
 			return 0;
 		own = sock->state != BPF_TCP_LISTEN;
 		bpf_sk_release(sock);
 		return own;
 	}
-	sock = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	sock = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	if (!sock)
 		return 0;
 	bpf_sk_release(sock);

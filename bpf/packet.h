@@ -75,26 +75,4 @@ EK_ALWAYS_INLINE bool ek_addr_is_any(const struct ek_addr *addr)
 	       (!addr->w[2] || addr->w[2] == bpf_htonl(0xffff));
 }
 
-/*
- * A pointer to `length` bytes at `offset`, or NULL when they are not all in the
- * linear part. The offset is bounded so that the verifier can follow it: no
- * header that we read lies further in than this.
- */
-#define EK_MAX_OFFSET 0x3ff
-EK_ALWAYS_INLINE void *ek_at(struct __sk_buff *skb, __u32 offset, __u32 length)
-{
-	void *data = (void *)(long)skb->data;
-	void *end = (void *)(long)skb->data_end;
-	void *at;
-
-	if (offset > EK_MAX_OFFSET)
-		return NULL;
-	/* The compiler knows the range and would drop a mask in C; old verifiers forget it. */
-	asm volatile("%0 &= 0x3ff" : "+r"(offset));
-	at = data + offset;
-	if (at + length > end)
-		return NULL;
-	return at;
-}
-
 #endif

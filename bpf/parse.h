@@ -68,6 +68,27 @@ enum ek_icmp_type {
 #define EK_IP_MF	   0x2000
 #define EK_IP_OFFSET	   0x1fff
 
+/*
+ * A pointer to `length` bytes at `offset`, or NULL when they are not all in the
+ * linear part. The offset is bounded so that the verifier can follow it: no
+ * header that we read lies further in than this.
+ */
+#define EK_MAX_OFFSET 0x3ff
+EK_ALWAYS_INLINE void *ek_at(ek_ctx *ctx, __u32 offset, __u32 length)
+{
+	void *data = ek_data(ctx), *end = ek_data_end(ctx);
+	void *at;
+
+	if (offset > EK_MAX_OFFSET)
+		return NULL;
+	/* The compiler knows the range and would drop a mask in C; old verifiers forget it. */
+	asm volatile("%0 &= 0x3ff" : "+r"(offset));
+	at = data + offset;
+	if (at + length > end)
+		return NULL;
+	return at;
+}
+
 /* One IP header with its options or extensions. */
 struct ek_ip {
 	struct ek_addr saddr;
@@ -81,9 +102,9 @@ struct ek_ip {
 	__u8 fragment;
 };
 
-EK_ALWAYS_INLINE int ek_parse_ipv4(struct __sk_buff *skb, __u32 l3, struct ek_ip *ip)
+EK_ALWAYS_INLINE int ek_parse_ipv4(ek_ctx *ctx, __u32 l3, struct ek_ip *ip)
 {
-	struct iphdr *header = ek_at(skb, l3, sizeof(*header));
+	struct iphdr *header = ek_at(ctx, l3, sizeof(*header));
 	__u16 fragment, length;
 
 	if (!header)
@@ -107,9 +128,9 @@ EK_ALWAYS_INLINE int ek_parse_ipv4(struct __sk_buff *skb, __u32 l3, struct ek_ip
 	return EK_PARSED;
 }
 
-EK_ALWAYS_INLINE int ek_parse_ipv6(struct __sk_buff *skb, __u32 l3, struct ek_ip *ip)
+EK_ALWAYS_INLINE int ek_parse_ipv6(ek_ctx *ctx, __u32 l3, struct ek_ip *ip)
 {
-	struct ipv6hdr *header = ek_at(skb, l3, sizeof(*header));
+	struct ipv6hdr *header = ek_at(ctx, l3, sizeof(*header));
 	__u16 length;
 	__u32 at;
 	__u8 next;
@@ -129,7 +150,7 @@ EK_ALWAYS_INLINE int ek_parse_ipv6(struct __sk_buff *skb, __u32 l3, struct ek_ip
 
 	for (int i = 0; i < EK_EXTENSION_DEPTH; i++) {
 		if (next == IPPROTO_FRAGMENT) {
-			struct ek_fragment_header *fragment = ek_at(skb, at, sizeof(*fragment));
+			struct ek_fragment_header *fragment = ek_at(ctx, at, sizeof(*fragment));
 
 			if (!fragment)
 				return EK_PARSED_SHORT;
@@ -144,7 +165,7 @@ EK_ALWAYS_INLINE int ek_parse_ipv6(struct __sk_buff *skb, __u32 l3, struct ek_ip
 				break;
 		} else if (next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING ||
 			   next == IPPROTO_DSTOPTS) {
-			struct ek_extension *extension = ek_at(skb, at, sizeof(*extension));
+			struct ek_extension *extension = ek_at(ctx, at, sizeof(*extension));
 
 			if (!extension)
 				return EK_PARSED_SHORT;
@@ -164,15 +185,14 @@ EK_ALWAYS_INLINE int ek_parse_ipv6(struct __sk_buff *skb, __u32 l3, struct ek_ip
 }
 
 /* Reads the IP header at l3; proto_hint is its ethertype. */
-EK_ALWAYS_INLINE int ek_parse_ip(struct __sk_buff *skb, __be16 ethertype, __u32 l3,
-				 struct ek_ip *ip)
+EK_ALWAYS_INLINE int ek_parse_ip(ek_ctx *ctx, __be16 ethertype, __u32 l3, struct ek_ip *ip)
 {
 	int parsed;
 
 	if (ethertype == bpf_htons(ETH_P_IP))
-		parsed = ek_parse_ipv4(skb, l3, ip);
+		parsed = ek_parse_ipv4(ctx, l3, ip);
 	else if (ethertype == bpf_htons(ETH_P_IPV6))
-		parsed = ek_parse_ipv6(skb, l3, ip);
+		parsed = ek_parse_ipv6(ctx, l3, ip);
 	else
 		return EK_PARSED_FOREIGN;
 	if (parsed == EK_PARSED && ip->l4 > ip->end)
@@ -204,7 +224,7 @@ EK_ALWAYS_INLINE __u32 ek_transport_size(__u8 proto)
 	return 0;
 }
 
-EK_ALWAYS_INLINE int ek_parse_transport(struct __sk_buff *skb, struct ek_packet *p)
+EK_ALWAYS_INLINE int ek_parse_transport(ek_ctx *ctx, struct ek_packet *p)
 {
 	__u32 size = ek_transport_size(p->tuple.proto);
 
@@ -217,7 +237,7 @@ EK_ALWAYS_INLINE int ek_parse_transport(struct __sk_buff *skb, struct ek_packet 
 
 		if (p->l4 + size > p->end)
 			return EK_PARSED_FOREIGN;
-		ports = ek_at(skb, p->l4, 8);
+		ports = ek_at(ctx, p->l4, 8);
 		if (!ports)
 			return EK_PARSED_SHORT;
 		p->kind = EK_KIND_PORTS;
@@ -225,7 +245,7 @@ EK_ALWAYS_INLINE int ek_parse_transport(struct __sk_buff *skb, struct ek_packet 
 		p->tuple.dport = ports[1];
 	}
 	if (p->tuple.proto == IPPROTO_TCP) {
-		__u8 *tcp = ek_at(skb, p->l4, sizeof(struct tcphdr));
+		__u8 *tcp = ek_at(ctx, p->l4, sizeof(struct tcphdr));
 
 		if (!tcp)
 			return EK_PARSED_SHORT;
@@ -235,7 +255,7 @@ EK_ALWAYS_INLINE int ek_parse_transport(struct __sk_buff *skb, struct ek_packet 
 
 		if (p->l4 + sizeof(*icmp) > p->end)
 			return EK_PARSED_FOREIGN;
-		icmp = ek_at(skb, p->l4, sizeof(*icmp));
+		icmp = ek_at(ctx, p->l4, sizeof(*icmp));
 		if (!icmp)
 			return EK_PARSED_SHORT;
 		if (ek_icmp_is_error(p->tuple.proto, icmp->type) && p->fragment == EK_WHOLE)
@@ -245,9 +265,9 @@ EK_ALWAYS_INLINE int ek_parse_transport(struct __sk_buff *skb, struct ek_packet 
 }
 
 /* A subprogram of its own, so that a second try after a pull costs no second copy of it. */
-static __noinline int ek_parse(struct __sk_buff *skb, struct ek_packet *p)
+static __noinline int ek_parse(ek_ctx *ctx, struct ek_packet *p)
 {
-	struct ethhdr *eth = ek_at(skb, 0, sizeof(*eth));
+	struct ethhdr *eth = ek_at(ctx, 0, sizeof(*eth));
 	struct ek_ip ip = {};
 	__u32 at = sizeof(*eth);
 	__be16 ethertype;
@@ -261,18 +281,18 @@ static __noinline int ek_parse(struct __sk_buff *skb, struct ek_packet *p)
 
 		if (ethertype != bpf_htons(ETH_P_8021Q) && ethertype != bpf_htons(ETH_P_8021AD))
 			break;
-		vlan = ek_at(skb, at, sizeof(*vlan));
+		vlan = ek_at(ctx, at, sizeof(*vlan));
 		if (!vlan)
 			return EK_PARSED_SHORT;
 		ethertype = vlan->proto;
 		at += sizeof(*vlan);
 	}
-	parsed = ek_parse_ip(skb, ethertype, at, &ip);
+	parsed = ek_parse_ip(ctx, ethertype, at, &ip);
 	if (parsed != EK_PARSED)
 		return parsed;
 	if (ip.end == ~0u)
-		ip.end = skb->len;
-	if (ip.end > skb->len || ip.l4 > ip.end)
+		ip.end = ek_length(ctx);
+	if (ip.end > ek_length(ctx) || ip.l4 > ip.end)
 		return EK_PARSED_FOREIGN;
 	p->tuple.saddr = ip.saddr;
 	p->tuple.daddr = ip.daddr;
@@ -283,14 +303,14 @@ static __noinline int ek_parse(struct __sk_buff *skb, struct ek_packet *p)
 	p->l3 = ip.l3;
 	p->l4 = ip.l4;
 	p->end = ip.end;
-	return ek_parse_transport(skb, p);
+	return ek_parse_transport(ctx, p);
 }
 
 /* As far as headers may reach when they have to be pulled into the linear part. */
 #define EK_PULL 256
 
 /* True when the packet is IP and well formed. */
-EK_ALWAYS_INLINE bool ek_packet_read(struct __sk_buff *skb, struct ek_packet *p)
+EK_ALWAYS_INLINE bool ek_packet_read(ek_ctx *ctx, struct ek_packet *p)
 {
 	int parsed;
 
@@ -299,13 +319,13 @@ EK_ALWAYS_INLINE bool ek_packet_read(struct __sk_buff *skb, struct ek_packet *p)
 	p->tuple.sport = 0;
 	p->tuple.dport = 0;
 	p->tuple.zero = 0;
-	parsed = ek_parse(skb, p);
+	parsed = ek_parse(ctx, p);
 	if (parsed == EK_PARSED_SHORT) {
-		__u32 length = skb->len;
+		__u32 length = ek_length(ctx);
 
-		if (bpf_skb_pull_data(skb, length < EK_PULL ? length : EK_PULL))
+		if (ek_pull(ctx, length < EK_PULL ? length : EK_PULL))
 			return false;
-		parsed = ek_parse(skb, p);
+		parsed = ek_parse(ctx, p);
 	}
 	return parsed == EK_PARSED;
 }

@@ -14,27 +14,27 @@
 
 /* Bytes of IP that the packet's largest piece has on the wire: of one segment, where they are many
  * in one. */
-EK_ALWAYS_INLINE __u32 ek_wire_length(struct __sk_buff *skb, const struct ek_packet *p)
+EK_ALWAYS_INLINE __u32 ek_wire_length(ek_ctx *ctx, const struct ek_packet *p)
 {
 	__u32 header = p->l4 - p->l3;
 	__u8 *tcp;
 
-	if (!skb->gso_size)
+	if (!ek_segment(ctx))
 		return p->end - p->l3;
 	if (p->tuple.proto != IPPROTO_TCP)
-		return header + sizeof(struct udphdr) + skb->gso_size;
-	tcp = ek_at(skb, p->l4, sizeof(struct tcphdr));
-	return tcp ? header + (tcp[12] >> 4) * 4 + skb->gso_size : header;
+		return header + sizeof(struct udphdr) + ek_segment(ctx);
+	tcp = ek_at(ctx, p->l4, sizeof(struct tcphdr));
+	return tcp ? header + (tcp[12] >> 4) * 4 + ek_segment(ctx) : header;
 }
 
 /* False for IPv4 packets that any router may break up: they are sent as they are. */
-EK_ALWAYS_INLINE bool ek_keeps_whole(struct __sk_buff *skb, const struct ek_packet *p)
+EK_ALWAYS_INLINE bool ek_keeps_whole(ek_ctx *ctx, const struct ek_packet *p)
 {
 	struct iphdr *ip;
 
 	if (p->family == EK_IPV6)
 		return true;
-	ip = ek_at(skb, p->l3, sizeof(*ip));
+	ip = ek_at(ctx, p->l3, sizeof(*ip));
 	return ip && ip->frag_off & bpf_htons(EK_IP_DF);
 }
 
@@ -43,9 +43,8 @@ EK_ALWAYS_INLINE bool ek_keeps_whole(struct __sk_buff *skb, const struct ek_pack
  * of IP. Returns BPF_FIB_LKUP_RET_*, with SUCCESS also for a neighbour whose MAC is not known yet:
  * the stack will ask for it.
  */
-static __noinline int ek_route(struct __sk_buff *skb, struct ek_packet *p,
-			       const struct ek_addr *saddr, const struct ek_addr *daddr,
-			       __u32 length)
+static __noinline int ek_route(ek_ctx *ctx, struct ek_packet *p, const struct ek_addr *saddr,
+			       const struct ek_addr *daddr, __u32 length)
 {
 	struct bpf_fib_lookup *route = ek_route_of();
 	long result;
@@ -53,7 +52,7 @@ static __noinline int ek_route(struct __sk_buff *skb, struct ek_packet *p,
 	if (!route)
 		return BPF_FIB_LKUP_RET_UNREACHABLE;
 	__builtin_memset(route, 0, sizeof(*route));
-	route->ifindex = skb->ifindex;
+	route->ifindex = ek_ifindex(ctx);
 	route->tot_len = length > 0xffff ? 0xffff : length;
 	if (p->family == EK_IPV4) {
 		route->family = EK_AF_INET;
@@ -64,53 +63,53 @@ static __noinline int ek_route(struct __sk_buff *skb, struct ek_packet *p,
 		__builtin_memcpy(route->ipv6_src, saddr, sizeof(*saddr));
 		__builtin_memcpy(route->ipv6_dst, daddr, sizeof(*daddr));
 	}
-	result = bpf_fib_lookup(skb, route, sizeof(*route), 0);
+	result = bpf_fib_lookup(ctx, route, sizeof(*route), 0);
 	if (result < 0)
 		return BPF_FIB_LKUP_RET_UNREACHABLE;
 	return result == BPF_FIB_LKUP_RET_NO_NEIGH ? BPF_FIB_LKUP_RET_SUCCESS : result;
 }
 
-EK_ALWAYS_INLINE __u8 ek_hops_left(struct __sk_buff *skb, const struct ek_packet *p)
+EK_ALWAYS_INLINE __u8 ek_hops_left(ek_ctx *ctx, const struct ek_packet *p)
 {
-	__u8 *hops = ek_at(skb, p->l3 + (p->family == EK_IPV4 ? 8 : 7), 1);
+	__u8 *hops = ek_at(ctx, p->l3 + (p->family == EK_IPV4 ? 8 : 7), 1);
 
 	return hops ? *hops : 0;
 }
 
 /* The packet is answered with an ICMP error, from where it was sent to. */
-EK_ALWAYS_INLINE int ek_answer_or_drop(struct __sk_buff *skb, struct ek_packet *p, __u32 service,
-				       __u32 say, __u32 reason)
+EK_ALWAYS_INLINE int ek_answer_or_drop(ek_ctx *ctx, struct ek_packet *p, __u32 service, __u32 say,
+				       __u32 reason)
 {
-	if (ek_refuse(skb, p, say))
+	if (ek_refuse(ctx, p, say))
 		return ek_drop(p, service, reason);
 	ek_report_rejected(&p->tuple, service, reason, EK_EVENT_REFUSE);
-	return bpf_redirect(skb->ifindex, 0);
+	return bpf_redirect(ek_ifindex(ctx), 0);
 }
 
 /* Before anything is written: 0 when the packet may go on to `to`, by ek_route_of(); else its
  * verdict. */
-static __noinline int ek_may_go_on(struct __sk_buff *skb, struct ek_packet *p,
-				   const struct ek_endpoints *to, __u32 service)
+static __noinline int ek_may_go_on(ek_ctx *ctx, struct ek_packet *p, const struct ek_endpoints *to,
+				   __u32 service)
 {
 	/* No link is too small for this. */
-	__u32 length = ek_keeps_whole(skb, p) ? ek_wire_length(skb, p) : sizeof(struct iphdr);
-	int result = ek_route(skb, p, &to->saddr, &to->daddr, length);
+	__u32 length = ek_keeps_whole(ctx, p) ? ek_wire_length(ctx, p) : sizeof(struct iphdr);
+	int result = ek_route(ctx, p, &to->saddr, &to->daddr, length);
 	struct bpf_fib_lookup *route = ek_route_of();
 
 	if (result == BPF_FIB_LKUP_RET_FRAG_NEEDED && route)
-		return ek_answer_or_drop(skb, p, service, EK_SAY_MTU(route->mtu_result),
+		return ek_answer_or_drop(ctx, p, service, EK_SAY_MTU(route->mtu_result),
 					 EK_REASON_TOO_BIG);
 	if (result != BPF_FIB_LKUP_RET_SUCCESS)
 		return ek_drop(p, service, EK_REASON_NO_ROUTE);
-	if (ek_hops_left(skb, p) <= 1)
-		return ek_answer_or_drop(skb, p, service, EK_SAY_HOPS, EK_REASON_HOPS);
+	if (ek_hops_left(ctx, p) <= 1)
+		return ek_answer_or_drop(ctx, p, service, EK_SAY_HOPS, EK_REASON_HOPS);
 	return 0;
 }
 
 /* Counts this node as a router on the way. */
-EK_ALWAYS_INLINE int ek_take_hop(struct __sk_buff *skb, const struct ek_packet *p)
+EK_ALWAYS_INLINE int ek_take_hop(ek_ctx *ctx, const struct ek_packet *p)
 {
-	struct iphdr *ip = ek_at(skb, p->l3, sizeof(*ip));
+	struct iphdr *ip = ek_at(ctx, p->l3, sizeof(*ip));
 	__be16 *words = (__be16 *)ip, before;
 
 	if (!ip)
@@ -124,18 +123,18 @@ EK_ALWAYS_INLINE int ek_take_hop(struct __sk_buff *skb, const struct ek_packet *
 		before = words[3];
 		((struct ipv6hdr *)ip)->hop_limit--;
 		/* No checksum covers it but a device's own. */
-		bpf_csum_update(skb, ek_csum_fold64(ek_csum_replace16(0, before, words[3])));
+		ek_device_sum_add(ctx, ek_csum_fold64(ek_csum_replace16(0, before, words[3])));
 	}
 	return 0;
 }
 
 /* After ek_may_go_on(), and with the new addresses written. */
-EK_ALWAYS_INLINE int ek_go_on(struct __sk_buff *skb, struct ek_packet *p, __u32 service)
+EK_ALWAYS_INLINE int ek_go_on(ek_ctx *ctx, struct ek_packet *p, __u32 service)
 {
 	struct bpf_fib_lookup *route = ek_route_of();
 	struct bpf_redir_neigh next = {};
 
-	if (!route || ek_take_hop(skb, p))
+	if (!route || ek_take_hop(ctx, p))
 		return ek_drop(p, service, EK_REASON_REWRITE_FAILED);
 	/* Of either family: an IPv4 packet's next router may have an IPv6 address (RFC 5549). */
 	next.nh_family = route->family;

@@ -3,84 +3,18 @@
  * The packet path at a pod device, for clients that have no socket on this node:
  * what comes from the pod is sent to a backend, what goes to it gets the name it dialled.
  */
-#include "flow.h"
-#include "fragment.h"
-#include "icmp.h"
+#include "hook_tc.h"
+#include "forward.h"
 #include "lookup.h"
-#include "nat.h"
-#include "open.h"
-#include "parse.h"
-#include "scratch.h"
-#include "verdict.h"
 
-/* Sends a packet the way of its flow. */
-EK_ALWAYS_INLINE int ek_forward(struct __sk_buff *skb, struct ek_packet *p,
-				const struct ek_endpoints *to, __u32 service, bool hairpin)
+/* No host takes a packet from its own address: a pod meets itself as the Service. */
+EK_ALWAYS_INLINE void ek_choose_source(struct __sk_buff *skb, struct ek_packet *p,
+				       const struct ek_choice *choice, struct ek_flow *flow)
 {
-	ek_count_packet(service, skb->len - p->l3);
-	if (ek_rewrite(skb, p, to) || (hairpin && ek_turn_back(skb)))
-		return ek_drop(p, service, EK_REASON_REWRITE_FAILED);
-	return hairpin ? bpf_redirect(skb->ifindex, 0) : EK_PASS;
-}
-
-/* A flow's first packet. */
-EK_ALWAYS_INLINE int ek_open(struct __sk_buff *skb, struct ek_packet *p,
-			     const struct ek_frontend *frontend, __u64 now)
-{
-	struct ek_choice choice = {};
-	struct ek_flow *flow = ek_flow_of();
-	struct ek_endpoints to;
-	int reason;
-
-	if (!flow)
-		return ek_drop(p, frontend->service, EK_REASON_FLOW_NOT_STORED);
-	reason = ek_open_choose(p, frontend, now, flow, &choice);
-	if (!reason && ek_addr_equal(&flow->saddr, &flow->daddr)) {
-		/* No host takes a packet from its own address: the pod meets itself as the Service.
-		 */
-		flow->flags = EK_FLOW_HAIRPIN;
-		flow->saddr = p->tuple.daddr;
-	}
-	if (!reason)
-		reason = ek_open_store(NULL, p, flow, &choice);
-	if (reason)
-		return ek_drop(p, frontend->service, reason);
-	ek_flow_endpoints(flow, &to);
-	return ek_forward(skb, p, &to, flow->service, flow->flags & EK_FLOW_HAIRPIN);
-}
-
-/* Follows an existing flow. */
-EK_ALWAYS_INLINE int ek_follow(struct __sk_buff *skb, struct ek_packet *p, struct ek_flow *flow)
-{
-	struct ek_endpoints to;
-
-	ek_flow_touch(p, flow);
-	if (p->fragment == EK_FIRST_FRAGMENT)
-		ek_fragment_learn(p, ek_now());
-	ek_flow_endpoints(flow, &to);
-	return ek_forward(skb, p, &to, flow->service, flow->flags & EK_FLOW_HAIRPIN);
-}
-
-/* An ICMP error about a flow of ours; false when it is about nothing of ours. */
-EK_ALWAYS_INLINE bool ek_follow_icmp(struct __sk_buff *skb, struct ek_packet *p, int *verdict)
-{
-	struct ek_packet *quote = ek_quote_of();
-	struct ek_flow *flow = quote ? ek_icmp_flow(skb, p, quote) : NULL;
-	struct ek_endpoints to;
-
-	if (!flow)
-		return false;
-	ek_flow_endpoints(flow, &to);
-	*verdict = EK_PASS;
-	if (ek_icmp_rewrite(skb, p, quote, &to)) {
-		*verdict = ek_drop(p, flow->service, EK_REASON_REWRITE_FAILED);
-	} else if (flow->flags & EK_FLOW_HAIRPIN) {
-		if (ek_turn_back(skb))
-			*verdict = ek_drop(p, flow->service, EK_REASON_REWRITE_FAILED);
-		else
-			*verdict = bpf_redirect(skb->ifindex, 0);
-	}
-	return true;
+	if (!ek_addr_equal(&flow->saddr, &flow->daddr))
+		return;
+	flow->flags = EK_FLOW_HAIRPIN;
+	flow->saddr = p->tuple.daddr;
 }
 
 /* A later fragment of a datagram whose first one taught us nothing. */
@@ -126,9 +60,7 @@ EK_ALWAYS_INLINE int ek_from_pod(struct __sk_buff *skb, struct ek_packet *p)
 	}
 	if (!frontend->slots)
 		return ek_nobody(skb, p, frontend);
-	if (p->fragment == EK_FIRST_FRAGMENT)
-		ek_fragment_learn(p, ek_now());
-	return ek_open(skb, p, frontend, ek_now());
+	return ek_open(skb, p, frontend, ek_choose_source);
 }
 
 EK_ALWAYS_INLINE int ek_to_pod(struct __sk_buff *skb, struct ek_packet *p)

@@ -5,43 +5,25 @@
  * reply is undone on its way out; one on another node is talked to in this node's
  * name, and both directions come in here.
  */
-#include "flow.h"
-#include "fragment.h"
-#include "icmp.h"
+#include "hook_tc.h"
+#include "forward.h"
 #include "lookup.h"
-#include "nat.h"
-#include "open.h"
-#include "parse.h"
-#include "route.h"
-#include "scratch.h"
-#include "verdict.h"
-
-/* Sends a packet the way of its flow. */
-EK_ALWAYS_INLINE int ek_forward(struct __sk_buff *skb, struct ek_packet *p,
-				const struct ek_endpoints *to, __u32 service, bool onward)
-{
-	int verdict = onward ? ek_may_go_on(skb, p, to, service) : 0;
-
-	if (verdict)
-		return verdict;
-	ek_count_packet(service, skb->len - p->l3);
-	if (ek_rewrite(skb, p, to))
-		return ek_drop(p, service, EK_REASON_REWRITE_FAILED);
-	return onward ? ek_go_on(skb, p, service) : EK_PASS;
-}
 
 /*
  * A backend of another node is talked to in this node's name, so that its replies
  * come back here: but only over an uplink, where they are waited for. Any other one
  * is the stack's to reach.
  */
-EK_ALWAYS_INLINE void ek_take_name(struct __sk_buff *skb, struct ek_packet *p, struct ek_flow *flow)
+EK_ALWAYS_INLINE void ek_choose_source(struct __sk_buff *skb, struct ek_packet *p,
+				       const struct ek_choice *choice, struct ek_flow *flow)
 {
 	struct bpf_fib_lookup *route = ek_route_of();
 	const struct ek_addr *name;
 	struct ek_uplink *uplink;
 	__u32 ifindex;
 
+	if (choice->backend->flags & EK_BACKEND_LOCAL)
+		return;
 	if (!route || ek_route(skb, p, &flow->saddr, &flow->daddr, sizeof(struct iphdr)))
 		return;
 	ifindex = route->ifindex;
@@ -53,62 +35,6 @@ EK_ALWAYS_INLINE void ek_take_name(struct __sk_buff *skb, struct ek_packet *p, s
 		return;
 	flow->saddr = *name;
 	flow->flags = EK_FLOW_FORWARD;
-}
-
-/* A flow's first packet. */
-EK_ALWAYS_INLINE int ek_open(struct __sk_buff *skb, struct ek_packet *p,
-			     const struct ek_frontend *frontend, __u64 now)
-{
-	struct ek_choice choice = {};
-	struct ek_flow *flow = ek_flow_of();
-	struct ek_endpoints to;
-	int reason;
-
-	if (!flow)
-		return ek_drop(p, frontend->service, EK_REASON_FLOW_NOT_STORED);
-	reason = ek_open_choose(p, frontend, now, flow, &choice);
-	if (!reason && !(choice.backend->flags & EK_BACKEND_LOCAL))
-		ek_take_name(skb, p, flow);
-	if (!reason)
-		reason =
-			ek_open_store(flow->flags & EK_FLOW_FORWARD ? skb : NULL, p, flow, &choice);
-	if (reason)
-		return ek_drop(p, frontend->service, reason);
-	ek_flow_endpoints(flow, &to);
-	return ek_forward(skb, p, &to, flow->service, flow->flags & EK_FLOW_FORWARD);
-}
-
-/* Follows an existing flow. */
-EK_ALWAYS_INLINE int ek_follow(struct __sk_buff *skb, struct ek_packet *p, struct ek_flow *flow)
-{
-	struct ek_endpoints to;
-
-	ek_flow_touch(p, flow);
-	if (p->fragment == EK_FIRST_FRAGMENT)
-		ek_fragment_learn(p, ek_now());
-	ek_flow_endpoints(flow, &to);
-	return ek_forward(skb, p, &to, flow->service, flow->flags & EK_FLOW_FORWARD);
-}
-
-/* An ICMP error about a flow of ours goes the flow's way; others are none of our business. */
-EK_ALWAYS_INLINE int ek_follow_icmp(struct __sk_buff *skb, struct ek_packet *p)
-{
-	struct ek_packet *quote = ek_quote_of();
-	struct ek_flow *flow = quote ? ek_icmp_flow(skb, p, quote) : NULL;
-	struct ek_endpoints to;
-	bool onward;
-	int verdict;
-
-	if (!flow)
-		return EK_PASS;
-	onward = flow->flags & EK_FLOW_FORWARD;
-	ek_flow_endpoints(flow, &to);
-	verdict = onward ? ek_may_go_on(skb, p, &to, flow->service) : 0;
-	if (verdict)
-		return verdict;
-	if (ek_icmp_rewrite(skb, p, quote, &to))
-		return ek_drop(p, flow->service, EK_REASON_REWRITE_FAILED);
-	return onward ? ek_go_on(skb, p, flow->service) : EK_PASS;
 }
 
 /* loadBalancerSourceRanges. */
@@ -127,9 +53,10 @@ EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 {
 	struct ek_frontend *frontend;
 	struct ek_flow *flow;
+	int verdict;
 
-	if (p->kind == EK_KIND_ICMP_ERROR)
-		return ek_follow_icmp(skb, p);
+	if (p->kind == EK_KIND_ICMP_ERROR && ek_follow_icmp(skb, p, &verdict))
+		return verdict;
 	if (p->kind != EK_KIND_PORTS)
 		return EK_PASS;
 	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
@@ -151,17 +78,16 @@ EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 		return ek_drop(p, frontend->service, EK_REASON_SOURCE_RANGE);
 	if (!frontend->slots)
 		return ek_nobody(skb, p, frontend);
-	if (p->fragment == EK_FIRST_FRAGMENT)
-		ek_fragment_learn(p, ek_now());
-	return ek_open(skb, p, frontend, ek_now());
+	return ek_open(skb, p, frontend, ek_choose_source);
 }
 
 EK_ALWAYS_INLINE int ek_to_outside(struct __sk_buff *skb, struct ek_packet *p)
 {
 	struct ek_flow *flow;
+	int verdict;
 
-	if (p->kind == EK_KIND_ICMP_ERROR)
-		return ek_follow_icmp(skb, p);
+	if (p->kind == EK_KIND_ICMP_ERROR && ek_follow_icmp(skb, p, &verdict))
+		return verdict;
 	if (p->kind != EK_KIND_PORTS)
 		return EK_PASS;
 	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
