@@ -8,11 +8,13 @@ import { type Context, confinement, contextOf, environment } from './context.ts'
 import { type Dialled, type DialOptions, dialArguments, readDialled } from './dial.ts'
 import { LabError } from './error.ts'
 import { unguard } from './guard.ts'
+import { addPod, removePod } from './live-pods.ts'
 import { podFile } from './names.ts'
 import { type Family, findPlace, findPod, type Plan, type PlannedNode } from './plan.ts'
-import { isAlive, type ProcessId, signalProcess, waitForEnd } from './process.ts'
-import { changeState, type LabProcess, requireState } from './state.ts'
+import { isAlive, signalProcess, waitForEnd } from './process.ts'
+import { type LabProcess, record, requireState } from './state.ts'
 import { tearDown } from './teardown.ts'
+import type { PodInput } from './topology.ts'
 
 export interface ExecOptions {
   readonly input?: string | Buffer
@@ -28,6 +30,7 @@ export interface SpawnOptions {
 
 export interface Lab extends AsyncDisposable {
   readonly name: string
+  /** As it is now: pods come and go. */
   readonly plan: Plan
   /** Folder of the manifests that make up the cluster; add, change and remove files to change it. */
   readonly manifests: string
@@ -42,6 +45,10 @@ export interface Lab extends AsyncDisposable {
   address(pod: string, family?: Family): string
   /** The file that holds a pod's object. */
   podFile(pod: string): string
+  /** Waits until it answers and its object is in the manifests. */
+  addPod(pod: PodInput): Promise<void>
+  /** Its object goes first, then its processes, then its network. */
+  removePod(pod: string): Promise<void>
   /** Waits until it is ready, unless told not to: it is not before its API server answers. */
   startAgent(node: string, options?: AgentStart): Promise<void>
   /** Default SIGTERM. Waits until it has ended. */
@@ -59,29 +66,44 @@ export async function openLab(name: string): Promise<Lab> {
   return labOf(await contextOf(await requireState(name)))
 }
 
-export function labOf(context: Context): Lab {
-  const { plan, paths } = context
+export function labOf(opened: Context): Lab {
+  const { paths } = opened
+  const { lab } = opened.plan
+  // Changes of pods, one after the other.
+  let context = opened
+  let lastChange = Promise.resolve()
+  const change = (make: (context: Context) => Promise<Context>) => {
+    const next = lastChange.then(async () => {
+      context = await make(context)
+    })
+    lastChange = next.catch(() => undefined)
+    return next
+  }
   const down = async () => {
-    await tearDown(plan.lab)
-    unguard(plan.lab)
+    await tearDown(lab)
+    unguard(lab)
   }
   const spawn = (where: string, argv: readonly string[], options?: SpawnOptions) =>
     spawnIn(context, where, argv, options)
   const exec = (where: string, argv: readonly string[], { timeout = EXEC_TIMEOUT_MS, input, env }: ExecOptions = {}) =>
     collect(spawn(where, argv, env && { env }), { input, timeout })
   return {
-    name: plan.lab,
-    plan,
+    name: lab,
+    get plan() {
+      return context.plan
+    },
     manifests: paths.manifests,
     folder: paths.folder,
     exec,
     spawn,
     dial: async (where, ...options) =>
       readDialled(await exec(where, dialArguments(...options), { timeout: DIAL_TIMEOUT_MS })),
-    address: (pod, family = 'IPv4') => findPod(plan, pod).addresses[family === 'IPv4' ? 'v4' : 'v6'],
-    podFile: pod => join(paths.manifests, podFile(findPod(plan, pod).name)),
-    startAgent: (node, options) => beginAgent(context, findNode(plan, node), options),
-    stopAgent: (node, signal = 'SIGTERM') => endAgent(plan.lab, findNode(plan, node).name, signal),
+    address: (pod, family = 'IPv4') => findPod(context.plan, pod).addresses[family === 'IPv4' ? 'v4' : 'v6'],
+    podFile: pod => join(paths.manifests, podFile(findPod(context.plan, pod).name)),
+    addPod: pod => change(context => addPod(context, pod)),
+    removePod: pod => change(context => removePod(context, pod)),
+    startAgent: (node, options) => beginAgent(context, findNode(context.plan, node), options),
+    stopAgent: (node, signal = 'SIGTERM') => endAgent(lab, findNode(context.plan, node).name, signal),
     down,
     [Symbol.asyncDispose]: down,
   }
@@ -99,14 +121,6 @@ function findNode(plan: Plan, name: string): PlannedNode {
   throw new LabError(
     `lab "${plan.lab}" has no node "${name}" (it has ${plan.nodes.map(({ name }) => name).join(', ')})`,
   )
-}
-
-/** Records a process as the lab's. */
-export function record(lab: string, role: LabProcess['role'], of: string, id: ProcessId): Promise<void> {
-  return changeState(lab, state => {
-    const others = state.processes.filter(known => known.role !== role || known.of !== of)
-    return { ...state, processes: [...others, { role, of, ...id }] }
-  })
 }
 
 export async function beginAgent(context: Context, node: PlannedNode, options?: AgentStart): Promise<void> {

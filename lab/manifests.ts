@@ -19,6 +19,10 @@ export async function writeManifests(
   await Promise.all(all.map(([name, text]) => writeFile(join(folder, name), text)))
 }
 
+export async function writePod(folder: string, plan: Plan, pod: PlannedPod): Promise<void> {
+  await writeFile(join(folder, podFile(pod.name)), stringify(podObject(plan, pod)))
+}
+
 function inOrder({ v4, v6 }: Addresses): string[] {
   return [v4, v6]
 }

@@ -2,8 +2,8 @@
 /** The lab's network namespaces, as `ip netns` keeps them. */
 import { readdir } from 'node:fs/promises'
 import { type Confinement, runConfined } from './command.ts'
+import type { Configuration } from './configuration.ts'
 import { errorCode } from './error.ts'
-import type { Configuration } from './fabric.ts'
 import { netnsPrefix } from './names.ts'
 
 /** Runs lines of `ip`, all or an error that shows the failed line. */

@@ -71,6 +71,14 @@ export function changeState(lab: string, change: (state: LabState) => LabState):
   return next
 }
 
+/** Records a process as the lab's. */
+export function record(lab: string, role: LabProcess['role'], of: string, id: ProcessId): Promise<void> {
+  return changeState(lab, state => {
+    const others = state.processes.filter(known => known.role !== role || known.of !== of)
+    return { ...state, processes: [...others, { role, of, ...id }] }
+  })
+}
+
 async function writeState(state: LabState): Promise<void> {
   const path = labPaths(state.plan.lab).state
   await writeFile(`${path}.new`, JSON.stringify(state))

@@ -7,7 +7,7 @@ import { type LabProcess, type LabState, labNames, labPaths, readState } from '.
 export interface PlaceStatus {
   /** As `lab exec` takes it. */
   readonly name: string
-  readonly kind: 'node' | 'pod' | 'outside'
+  readonly kind: 'node' | 'pod' | 'router' | 'outside'
   readonly addresses: Addresses
   /** The agent of a node, the server of a pod. */
   readonly process: 'running' | 'ended' | 'none'
@@ -36,7 +36,12 @@ export async function allStatuses(): Promise<LabStatus[]> {
 }
 
 function placesOf({ plan, processes }: LabState): PlaceStatus[] {
-  return [...nodesOf(plan, processes), ...podsOf(plan, processes), ...outsideOf(plan)]
+  return [
+    ...nodesOf(plan, processes),
+    ...podsOf(plan, processes),
+    ...withoutProcess(plan.routers, 'router'),
+    ...withoutProcess(plan.outside, 'outside'),
+  ]
 }
 
 function nodesOf({ nodes }: Plan, processes: readonly LabProcess[]): PlaceStatus[] {
@@ -53,8 +58,11 @@ function podsOf({ pods }: Plan, processes: readonly LabProcess[]): PlaceStatus[]
   })
 }
 
-function outsideOf({ outside }: Plan): PlaceStatus[] {
-  return outside.map(({ name, addresses }) => ({ name, kind: 'outside', addresses, process: 'none' }))
+function withoutProcess(
+  places: readonly { readonly name: string; readonly addresses: Addresses }[],
+  kind: PlaceStatus['kind'],
+): PlaceStatus[] {
+  return places.map(({ name, addresses }) => ({ name, kind, addresses, process: 'none' }))
 }
 
 function processOf(known: LabProcess | undefined): Pick<PlaceStatus, 'process' | 'pid'> {

@@ -4,10 +4,17 @@ import { z } from 'zod'
 import { LabError } from './error.ts'
 import { API_VERSION, TOPOLOGY_KIND } from './names.ts'
 
-/** Each node has a /24 of 10.244.0.0/16 and an address of the fabric's /24. */
+/** Each node has a /24 of 10.244.0.0/16 and an address of each network's /24. */
 const MAX_NODES = 99
-const MAX_PODS_OF_NODE = 250
 const MAX_OUTSIDE = 50
+const MAX_ROUTERS = 50
+const MAX_NETWORKS = 16
+/** The smallest link that IPv6 knows (RFC 8200 5), and the largest one of a veth. */
+const MIN_MTU = 1280
+const MAX_MTU = 65_535
+
+/** The network that is there when none is named. */
+export const FABRIC = 'fabric'
 
 const label = z
   .string()
@@ -35,16 +42,38 @@ const podSchema = z.strictObject({
   ready: z.boolean().default(true),
 })
 
+const mtu = z.int().min(MIN_MTU).max(MAX_MTU)
+
+const nodeSchema = z.strictObject({
+  name: label,
+  zone: z.string().default(''),
+  networks: z.array(label).min(1).optional(),
+  uplink: z.enum(['veth', 'bridge', 'vlan', 'bond']).default('veth'),
+  podMtu: mtu.default(1500),
+})
+
+/** A client may be written as its name alone. */
+const outsideSchema = z.preprocess(
+  value => (typeof value === 'string' ? { name: value } : value),
+  z.strictObject({ name: label, network: label.optional() }),
+)
+
+const routerSchema = z.strictObject({ name: label, network: label.optional(), mtu: mtu.default(1500) })
+
 const topologySchema = z.strictObject({
   apiVersion: z.literal(API_VERSION).default(API_VERSION),
   kind: z.literal(TOPOLOGY_KIND).default(TOPOLOGY_KIND),
   metadata: z.looseObject({ name: z.string().optional() }).optional(),
-  nodes: z
-    .array(z.strictObject({ name: label, zone: z.string().default('') }))
-    .min(1, 'a lab needs a node')
-    .max(MAX_NODES),
+  networks: z
+    .array(z.strictObject({ name: label, mtu: mtu.default(1500) }))
+    .min(1)
+    .max(MAX_NETWORKS)
+    .prefault([{ name: FABRIC }]),
+  podNetwork: label.optional(),
+  nodes: z.array(nodeSchema).min(1, 'a lab needs a node').max(MAX_NODES),
   pods: z.array(podSchema).default([]),
-  outside: z.array(label).max(MAX_OUTSIDE).default(['outside']),
+  routers: z.array(routerSchema).max(MAX_ROUTERS).default([]),
+  outside: z.array(outsideSchema).max(MAX_OUTSIDE).prefault(['outside']),
   xdp: z.boolean().default(false),
 })
 
@@ -67,19 +96,46 @@ export interface TopologyPod {
   readonly manifest?: Readonly<Record<string, unknown>> | undefined
 }
 
+export type UplinkKind = 'veth' | 'bridge' | 'vlan' | 'bond'
+
+export interface TopologyNode {
+  readonly name: string
+  readonly zone: string
+  /** The first one leads everywhere else. */
+  readonly networks: readonly string[]
+  /** What its addresses are on. */
+  readonly uplink: UplinkKind
+  readonly podMtu: number
+}
+
+export interface TopologyRouter {
+  readonly name: string
+  /** Where it is a client: a network, or that behind another router. */
+  readonly network: string
+  /** Of the network behind it, which has its name. */
+  readonly mtu: number
+}
+
 export interface Topology {
-  readonly nodes: readonly { readonly name: string; readonly zone: string }[]
+  readonly networks: readonly { readonly name: string; readonly mtu: number }[]
+  /** Over which nodes reach each other's pods. */
+  readonly podNetwork: string
+  readonly nodes: readonly TopologyNode[]
   readonly pods: readonly TopologyPod[]
-  /** Names of the clients outside of the cluster. */
-  readonly outside: readonly string[]
+  readonly routers: readonly TopologyRouter[]
+  /** Clients outside of the cluster. */
+  readonly outside: readonly { readonly name: string; readonly network: string }[]
   /** Whether uplinks are to carry XDP programs that send packets themselves. */
   readonly xdp: boolean
 }
 
 /** A topology as written: everything with a default may be left out. */
-export type TopologyInput = Omit<z.input<typeof topologySchema>, 'pods'> & {
-  readonly pods?: readonly z.input<typeof podSchema>[]
+export type TopologyInput = Omit<z.input<typeof topologySchema>, 'pods' | 'outside'> & {
+  readonly pods?: readonly PodInput[]
+  readonly outside?: readonly (string | { readonly name: string; readonly network?: string })[]
 }
+
+export type PodInput = z.input<typeof podSchema>
 
 /** "pods[2].ports[0].port" */
 export function fieldName(path: readonly PropertyKey[]): string {
@@ -99,9 +155,28 @@ export function parseTopology(document: unknown, locate: (path: readonly Propert
     const lines = parsed.error.issues.map(({ path, message }) => `${locate(path)}: ${fieldName(path)}: ${message}`)
     throw new LabError(lines.join('\n'))
   }
-  const { nodes, outside, xdp } = parsed.data
-  const pods = parsed.data.pods.map(pod => ({ ...pod, ports: pod.ports ?? (pod.serve ? HOSTNAMES_PORTS : []) }))
-  return { nodes, pods, outside, xdp }
+  const { networks, podNetwork, nodes, pods, routers, outside, xdp } = parsed.data
+  const first = networks[0]!.name
+  return {
+    networks,
+    podNetwork: podNetwork ?? first,
+    nodes: nodes.map(node => ({ ...node, networks: node.networks ?? networks.map(({ name }) => name) })),
+    pods: pods.map(withPorts),
+    routers: routers.map(router => ({ ...router, network: router.network ?? first })),
+    outside: outside.map(client => ({ ...client, network: client.network ?? first })),
+    xdp,
+  }
+}
+
+function withPorts(pod: z.output<typeof podSchema>): TopologyPod {
+  return { ...pod, ports: pod.ports ?? (pod.serve ? HOSTNAMES_PORTS : []) }
+}
+
+/** Checks one pod. */
+export function parsePod(pod: PodInput): TopologyPod {
+  const parsed = podSchema.safeParse(pod)
+  if (parsed.success) return withPorts(parsed.data)
+  throw new LabError(parsed.error.issues.map(({ path, message }) => `pod: ${fieldName(path)}: ${message}`).join('\n'))
 }
 
 /** What `lab up` makes when nobody says otherwise. With pods of the user's own, only the client remains. */
@@ -118,42 +193,4 @@ export function defaultTopology(withHostnames: boolean): Topology {
     { name: 'node2', zone: 'zone-b' },
   ]
   return parseTopology({ nodes, pods: withHostnames ? [client, ...hostnames] : [client] }, () => 'default topology')
-}
-
-/** Cross-checks that no schema can express: names are unique and pods are on nodes that exist. */
-export function checkTopology(topology: Topology): Topology {
-  const problems = [...duplicateNames(topology), ...misplacedPods(topology), ...crowdedNodes(topology)]
-  if (problems.length > 0) throw new LabError(problems.join('\n'))
-  return topology
-}
-
-function duplicateNames({ nodes, pods, outside }: Topology): string[] {
-  const seen = new Set(['fabric'])
-  const netns = new Set<string>()
-  const things = [
-    ...nodes.map(({ name }) => ({ what: 'node', name, netns: name })),
-    ...outside.map(name => ({ what: 'outside client', name, netns: name })),
-    ...pods.map(({ name, node }) => ({ what: 'pod', name, netns: `${node}-${name}` })),
-  ]
-  return things.flatMap(thing => {
-    const taken = seen.has(thing.name) || netns.has(thing.netns)
-    seen.add(thing.name)
-    netns.add(thing.netns)
-    return taken
-      ? [`${thing.what} "${thing.name}": the name is taken in this lab; give each node, pod and client its own`]
-      : []
-  })
-}
-
-function misplacedPods({ nodes, pods }: Topology): string[] {
-  const names = nodes.map(({ name }) => name)
-  return pods
-    .filter(({ node }) => !names.includes(node))
-    .map(({ name, node }) => `pod "${name}": node "${node}" is not in the topology (nodes: ${names.join(', ')})`)
-}
-
-function crowdedNodes({ nodes, pods }: Topology): string[] {
-  return nodes
-    .filter(({ name }) => pods.filter(({ node }) => node === name).length > MAX_PODS_OF_NODE)
-    .map(({ name }) => `node "${name}": has more than ${MAX_PODS_OF_NODE} pods; add nodes`)
 }

@@ -5,20 +5,21 @@ import { makeBpffsFolders } from './bpffs.ts'
 import { makeCgroups, SETUP_CGROUP } from './cgroup.ts'
 import { type Context, contextOf, setup } from './context.ts'
 import { readInput, splitFile } from './documents.ts'
-import { LabError } from './error.ts'
+import { LabError, messageOf } from './error.ts'
 import { configurations, makeLinks } from './fabric.ts'
 import { guard, unguard } from './guard.ts'
-import { beginAgent, type Lab, labOf, record } from './lab.ts'
+import { beginAgent, type Lab, labOf } from './lab.ts'
 import { writeManifests } from './manifests.ts'
 import { checkLabName } from './names.ts'
 import { configure, ipBatch } from './namespace.ts'
-import { makePlan, places } from './plan.ts'
+import { makePlan, type Plan, places } from './plan.ts'
 import { podsFromManifests } from './pods.ts'
 import { processId } from './process.ts'
 import { startServer } from './servers.ts'
-import { changeState, claimState, type LabState, readState } from './state.ts'
+import { changeState, claimState, type LabState, readState, record } from './state.ts'
 import { isLeftBehind, sweep, tearDown } from './teardown.ts'
-import { checkTopology, defaultTopology, parseTopology, type Topology, type TopologyInput } from './topology.ts'
+import { defaultTopology, parseTopology, type Topology, type TopologyInput } from './topology.ts'
+import { checkTopology } from './topology-check.ts'
 
 export interface LabOptions {
   readonly name: string
@@ -138,8 +139,19 @@ async function buildNetwork(context: Context): Promise<void> {
   const { plan, cgroups } = context
   await makeCgroups(cgroups, [SETUP_CGROUP, ...places(plan).map(({ cgroup }) => cgroup)])
   await ipBatch(setup(context), makeLinks(plan))
-  await Promise.all(
-    configurations(plan).map(configuration => configure(setup(context, configuration.netns), configuration)),
+  const all = configurations(plan).map(configuration => configure(setup(context, configuration.netns), configuration))
+  await Promise.all(all).catch(error => {
+    throw explained(plan, error)
+  })
+}
+
+/** What `ip` calls "Unknown device type" is a node's uplink that this kernel was built without. */
+function explained({ nodes }: Plan, error: unknown): unknown {
+  const special = nodes.filter(({ uplinks }) => uplinks.some(({ kind }) => kind === 'vlan' || kind === 'bond'))
+  if (special.length === 0 || !messageOf(error).includes('Unknown device type')) return error
+  const which = special.map(({ name, uplinks }) => `node "${name}": uplink: ${uplinks[0]!.kind}`).join(', ')
+  return new LabError(
+    `${which}: this kernel has no such devices (CONFIG_VLAN_8021Q, CONFIG_BONDING); use veth or bridge`,
   )
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel lab`: a cluster in network namespaces of this machine, to try things out. */
 import { accessSync, constants } from 'node:fs'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { ended } from '../../lab/command.ts'
 import { LabError } from '../../lab/error.ts'
 import { openLab } from '../../lab/lab.ts'
@@ -28,7 +28,14 @@ export async function labCommand(): Promise<Command> {
       'A cluster in network namespaces of this machine: nodes, pods, clients outside, an agent per node. Needs root.',
     )
     .addHelpText('after', EXAMPLES)
-  for (const command of [upCommand(), execCommand(), statusCommand(), downCommand()])
+  for (const command of [
+    upCommand(),
+    execCommand(),
+    statusCommand(),
+    addPodCommand(),
+    removePodCommand(),
+    downCommand(),
+  ])
     lab.addCommand(command.exitOverride())
   return lab
 }
@@ -40,6 +47,7 @@ Examples:
   evenkeel lab exec node1/client -- curl -s 10.244.2.2:9376
   evenkeel lab exec node1 -- evenkeel status           the agent of node1
   evenkeel lab exec outside -- ping -c 1 172.31.0.1    from outside of the cluster
+  evenkeel lab add-pod web-1 --node node2 --label app=web --serve
   evenkeel lab status -o json
   evenkeel lab down
 
@@ -58,12 +66,17 @@ function upCommand(): Command {
 }
 
 const UP_HELP = `
-A topology, with all that it can say (two nodes are the default):
+A topology, with all that it can say (two nodes and a client outside are the default):
   apiVersion: evenkeel.io/v1alpha1
   kind: LabTopology
-  nodes: [{ name: node1, zone: zone-a }, { name: node2, zone: zone-b }]
-  outside: [outside]
-  xdp: false                                           true: what leads to nodes' uplinks gives XDP programs what they need
+  networks: [{ name: fabric, mtu: 1500 }, { name: back }]   nodes are on all of them, unless they name some
+  podNetwork: fabric                                        over which nodes reach each other's pods
+  nodes:
+    - { name: node1, zone: zone-a, networks: [fabric, back], uplink: veth, podMtu: 1500 }
+    - { name: node2, zone: zone-b, uplink: bridge }         veth, bridge, vlan or bond
+  routers: [{ name: router, network: fabric, mtu: 1400 }]   makes a network of its name behind it
+  outside: [outside, { name: far, network: router }]
+  xdp: false                                                true: what leads to nodes' uplinks gives XDP programs what they need
   pods:
     - { name: client, node: node1 }
     - { name: web-0, namespace: shop, node: node2, labels: { app: web }, serve: hostnames, ready: true,
@@ -149,6 +162,52 @@ function printStatus({ name, phase, manifests, places }: LabStatus): void {
     return [name, kind, addresses.v4, addresses.v6, runs]
   })
   printTable(['where', 'kind', 'IPv4', 'IPv6', 'process'], rows)
+}
+
+interface AddPodOptions {
+  readonly node: string
+  readonly namespace: string
+  readonly label: Readonly<Record<string, string>>
+  readonly serve?: boolean
+  readonly name: string
+}
+
+function addPodCommand(): Command {
+  const label = new Option('--label <key=value>', 'of the Pod object (repeatable)').argParser(gatherLabel).default({})
+  return new Command('add-pod')
+    .description('Add a pod to a lab that is up: its network, its object in the manifests, and what it serves.')
+    .argument('<pod>', 'name of the pod')
+    .requiredOption('--node <node>', 'where it runs')
+    .option('--namespace <namespace>', 'of the Pod object', 'default')
+    .addOption(label)
+    .option('--serve', 'it answers with its name on port 9376, TCP and UDP')
+    .option('--name <name>', 'name of the lab', DEFAULT_NAME)
+    .action((pod: string, options: AddPodOptions) => translateErrors(() => addPod(pod, options)))
+}
+
+function gatherLabel(value: string, previous: Readonly<Record<string, string>>): Record<string, string> {
+  const [, key, text] = /^([^=]+)=(.*)$/.exec(value) ?? []
+  if (key === undefined) throw new UserError(`--label ${value}: expected key=value`)
+  return { ...previous, [key]: text! }
+}
+
+async function addPod(pod: string, { node, namespace, label, serve, name }: AddPodOptions): Promise<void> {
+  const lab = await openLab(checkLabName(name))
+  await lab.addPod({ name: pod, node, namespace, labels: label, ...(serve && { serve: 'hostnames' }) })
+  process.stderr.write(`pod ${node}/${pod}: ${lab.address(pod)} ${lab.address(pod, 'IPv6')}\n`)
+}
+
+function removePodCommand(): Command {
+  return new Command('remove-pod')
+    .description('Take a pod out of a lab that is up: its object first, then its processes, then its network.')
+    .argument('<pod>', 'name of the pod')
+    .option('--name <name>', 'name of the lab', DEFAULT_NAME)
+    .action((pod: string, { name }: { name: string }) =>
+      translateErrors(async () => {
+        await (await openLab(checkLabName(name))).removePod(pod)
+        process.stderr.write(`pod ${pod}: removed\n`)
+      }),
+    )
 }
 
 function downCommand(): Command {

@@ -51,6 +51,18 @@ const CASES: Readonly<Record<string, { text: string; says: RegExp }>> = {
     text: `${HEAD}nodes: [{ name: a }, { name: a-b }]\npods: [{ name: b-c, node: a }, { name: c, node: a-b }]\n`,
     says: /^pod "c": the name is taken in this lab/,
   },
+  'a network that is not there': {
+    text: `${HEAD}nodes: [{ name: a, networks: [back] }]\nrouters: [{ name: r, network: r }]\noutside: [{ name: o, network: x }]\n`,
+    says: /^node "a": network "back" is not in .*\(networks: fabric\)\nnode "a": is not on network "fabric".*\nrouter "r": network "r" .*\noutside client "o": network "x" .*\(networks: fabric, r\)/,
+  },
+  'a router that has the name of a client': {
+    text: `${HEAD}nodes: [{ name: a }]\nrouters: [{ name: outside }]\n`,
+    says: /^outside client "outside": the name is taken in this lab/,
+  },
+  'a link that is too small for IPv6': {
+    text: `${HEAD}nodes: [{ name: a }]\nnetworks: [{ name: f, mtu: 1000 }]\n`,
+    says: /^lab\.yaml:4: networks\[0\]\.mtu: .*1280/,
+  },
   'two topologies': {
     text: `${HEAD}nodes: [{ name: a }]\n---\n${HEAD}nodes: [{ name: b }]\n`,
     says: /^more than one LabTopology \(lab\.yaml:1 and lab\.yaml:5\)/,
