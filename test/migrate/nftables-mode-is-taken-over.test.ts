@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+import { once } from 'node:events'
+import { createServer, connect as dial, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { inOwnNetwork } from '../kernel/workspace.ts'
+import { nftablesMode } from './kube-proxy.ts'
+import { migrate, tool } from './network.ts'
+
+/** A firewall and a CNI plugin without NAT: nobody but kube-proxy translates. */
+const FOREIGN = `table inet firewall {
+	chain input {
+		type filter hook input priority filter; policy accept;
+		tcp dport 25 drop
+	}
+}
+table ip6 cni { map kube-proxy { type ipv6_addr : verdict; }
+}
+`
+const SERVER = { address: '10.0.0.1', port: 8080 }
+
+const ruleset = () => tool(['nft', '-s', 'list', 'ruleset'])
+
+async function connect(): Promise<Socket> {
+  const socket = dial(80, '10.96.0.10')
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Whether what is said comes back. */
+async function echoes(socket: Socket, text: string): Promise<boolean> {
+  const answer = once(socket, 'data').then(([data]) => String(data) === text)
+  socket.write(text)
+  return Promise.race([answer, sleep(3000, false)])
+}
+
+if (inOwnNetwork(import.meta.filename)) {
+  tool(['ip', 'link', 'set', 'lo', 'up'])
+  tool(['ip', 'addr', 'add', '10.0.0.1/32', 'dev', 'lo'])
+  tool(['ip', 'route', 'add', '10.96.0.0/16', 'dev', 'lo'])
+  tool(['nft', '-f', '-'], FOREIGN)
+  const foreign = ruleset()
+  tool(['nft', '-f', '-'], nftablesMode(SERVER))
+  let both = ''
+  const server = createServer(socket => socket.pipe(socket)).listen(SERVER.port, SERVER.address)
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+
+  t.test('check finds the table and what it serves', async t => {
+    const { code, stdout } = migrate('check', '-o', 'json')
+    t.equal(code, 1)
+    t.match(JSON.parse(stdout).leftovers, [
+      { kind: 'nftables', where: 'nft, table ip kube-proxy', what: '12 chains, 4 maps, 2 sets' },
+    ])
+  })
+
+  t.test('a connection that kube-proxy had translated goes on when the table goes', async t => {
+    const socket = await connect()
+    t.ok(await echoes(socket, 'before'))
+    both = ruleset()
+    t.match(both, /elements = { 10.0.0.1 }/, 'the client is remembered, for affinity')
+    t.equal(migrate('apply', '--force').code, 0)
+    t.notMatch(ruleset(), /table ip kube-proxy/)
+    t.ok(await echoes(socket, 'after'), 'though nobody else has a chain of type nat')
+    socket.destroy()
+    t.equal(ruleset().slice(0, foreign.length), foreign, 'tables of others stay')
+  })
+
+  t.test('put back, it is as it was and serves', async t => {
+    const { code, stderr } = migrate('back')
+    t.equal(code, 0, stderr)
+    t.same(ruleset().split('\n').toSorted(), both.split('\n').toSorted())
+    const socket = await connect()
+    t.ok(await echoes(socket, 'again'))
+    socket.destroy()
+  })
+}
