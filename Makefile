@@ -25,7 +25,7 @@ TEST ?= test
 # Test files at a time. Those that measure or need the machine to themselves are listed under tap.serial in package.json.
 JOBS ?= 2
 
-.PHONY: build demo test bench lint format generate check-generated clean help \
+.PHONY: build demo test test-apiserver bench lint format generate check-generated clean help \
 	lint-types lint-style lint-c lint-repository packages bpf native root system
 
 ##> build      everything that runs: eBPF objects, the N-API bridge, npm packages (default)
@@ -43,6 +43,11 @@ test: root build run-packages test-packages system
 	mkdir -p build; status=0; \
 	$(WITH_NODE) tap --reporter=tap --jobs=$(JOBS) $$files | tee build/test.tap | $(NODE) scripts/report-tests.ts || status=$$?; \
 	$(call give_back,build .tap); exit $$status
+
+##> test-apiserver  the same against a real kube-apiserver, which is built once; KUBE_APISERVER=/path for your own (needs root)
+test-apiserver: TEST := $(if $(filter file,$(origin TEST)),test-apiserver,$(TEST))
+test-apiserver: root build run-packages test-packages apiserver-packages system
+	$(Q)programs=$$(scripts/install-apiserver); eval "$$programs"; $(MAKE) test TEST=$(TEST) JOBS=1
 
 ##> bench      measurements, each against a control in the same run; BENCH=packets for one (needs root)
 bench: root build run-packages system
