@@ -9,6 +9,7 @@ import { reservePorts } from './kernel/reserved-ports.ts'
 import type { Node } from './objects.ts'
 import { createDriver, type Driver, newOnes } from './reconcile/driver.ts'
 import { type Kernel, openKernel } from './reconcile/kernel.ts'
+import { syncPodRanges } from './reconcile/masquerade.ts'
 import { followNetwork, type NodeNetwork } from './reconcile/node-network.ts'
 import { type Servers, startServers } from './serve/servers.ts'
 import type { Problem, Source, SourceEvents } from './source/source.ts'
@@ -30,7 +31,8 @@ export interface Agent {
 
 /** Rejects when it can't begin: no rights, an unreadable folder, maps of another layout. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { config, source, log, onFatal } = options
+  const { source, log, onFatal } = options
+  const config = consistent(options.config, log)
   const release = await holdExclusively(pinFolder(config.bpffs))
   const kernel = openKernel(config, log)
   const driver = createDriver({
@@ -42,7 +44,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const network = followNetwork({ config, dataplane: kernel.dataplane, devices: kernel.devices, log, onError: onFatal })
   if (reservePorts(config.nodePortRange)) log.info({ range: config.nodePortRange }, 'nodePorts reserved')
   const servers = startServers({ config, dataplane: kernel.dataplane, log })
-  await source.start(events(options, { driver, network, kernel, servers }))
+  await source.start(events({ ...options, config }, { driver, network, kernel, servers }))
   const timer = setInterval(() => {
     driver.sweep(config.timeouts).then(result => log.debug(result, 'swept'), onFatal)
   }, config.sweepSeconds * 1_000)
@@ -65,8 +67,8 @@ interface Parts {
   readonly servers: Servers
 }
 
-function events({ log, onReady, onFatal }: AgentOptions, parts: Parts): SourceEvents {
-  const { driver, network, servers } = parts
+function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): SourceEvents {
+  const { driver, network, kernel, servers } = parts
   const fresh = newOnes()
   let ready = false
   return {
@@ -74,6 +76,7 @@ function events({ log, onReady, onFatal }: AgentOptions, parts: Parts): SourceEv
       try {
         servers.queued()
         if (!ready) network.syncAddresses()
+        if (!ready || update.node !== undefined) syncPodRanges(kernel.dataplane, config, update.node ?? null)
         driver.update(update)
         if (!ready) attach(parts)
         servers.applied(update)
@@ -109,4 +112,11 @@ function problemText({ where, message }: Problem): string {
 function contextOf(config: Config, node: Node | null): CompileContext {
   const { nodeName, serviceProxyName, externalIPs } = config
   return { nodeName, node, serviceProxyName, externalIPs }
+}
+
+/** Sockets choose their own source address: whoever wants all clients masqueraded wants every packet to pass through programs. */
+function consistent(config: Config, log: Logger): Config {
+  if (!config.masqueradeAll || config.podPath === 'packet') return config
+  log.warn(`masqueradeAll works on packets: podPath is packet, not ${config.podPath}`)
+  return { ...config, podPath: 'packet' }
 }

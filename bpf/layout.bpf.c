@@ -13,6 +13,7 @@ union {
 	enum ek_backend_state backend_state;
 	enum ek_backend_flag backend_flag;
 	enum ek_client_kind client_kind;
+	enum ek_masquerade masquerade;
 	enum ek_dir dir;
 	enum ek_flow_state flow_state;
 	enum ek_flow_flag flow_flag;

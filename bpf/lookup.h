@@ -15,6 +15,19 @@ EK_ALWAYS_INLINE struct ek_frontend *ek_lookup_address(const struct ek_addr *add
 	return bpf_map_lookup_elem(&ek_frontends, &key);
 }
 
+/* A clusterIP, whose frontends are for clients outside, too; on a port that no Service has: the
+ * address itself. */
+EK_ALWAYS_INLINE struct ek_frontend *ek_lookup_cluster_ip(struct ek_frontend_key *key)
+{
+	struct ek_frontend *address = ek_lookup_address(&key->addr), *frontend;
+
+	if (!address || key->scope == EK_SCOPE_CLUSTER)
+		return address;
+	key->scope = EK_SCOPE_CLUSTER;
+	frontend = bpf_map_lookup_elem(&ek_frontends, key);
+	return frontend ? frontend : address;
+}
+
 EK_ALWAYS_INLINE struct ek_frontend *ek_lookup_frontend(const struct ek_tuple *tuple, __u8 family,
 							__u8 scope)
 {
@@ -33,8 +46,7 @@ EK_ALWAYS_INLINE struct ek_frontend *ek_lookup_frontend(const struct ek_tuple *t
 	if (frontend)
 		return frontend;
 	if (!bpf_map_lookup_elem(&ek_node_addrs, &tuple->daddr))
-		/* Clients outside have no business with clusterIPs: what reaches them is routed. */
-		return scope == EK_SCOPE_CLUSTER ? ek_lookup_address(&tuple->daddr) : NULL;
+		return ek_lookup_cluster_ip(&key);
 	/* A nodePort: one entry for all addresses of this node. */
 	if (family == EK_IPV4)
 		ek_addr_set_ipv4(&key.addr, 0);

@@ -6,11 +6,14 @@
 #include "hook_tc.h"
 #include "forward.h"
 #include "lookup.h"
+#include "source.h"
 
 /* No host takes a packet from its own address: a pod meets itself as the Service. */
 EK_ALWAYS_INLINE void ek_choose_source(struct __sk_buff *skb, struct ek_packet *p,
 				       const struct ek_choice *choice, struct ek_flow *flow)
 {
+	if (ek_is_masqueraded(p))
+		ek_take_name(skb, p, flow, true);
 	if (!ek_addr_equal(&flow->saddr, &flow->daddr))
 		return;
 	flow->flags = EK_FLOW_HAIRPIN;

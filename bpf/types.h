@@ -203,15 +203,15 @@ struct ek_sock {
 
 /*
  * A device that leads to other nodes: what this node is called there. The zero
- * address: it has none in that family.
+ * address: it has none in that family. Interface index 0 stands for all other devices.
  */
 struct ek_uplink {
 	struct ek_addr ipv4;
 	struct ek_addr ipv6;
 };
 
-/* loadBalancerSourceRanges: whom a Service port serves. As LPM tries want it, the length comes
- * first. */
+/* loadBalancerSourceRanges: whom a Service port serves. Service 0: the addresses of pods, where
+ * others are masqueraded. As LPM tries want it, the length comes first. */
 struct ek_range {
 	__u32 prefix; /* bits of what follows; the service is whole */
 	__u32 service;
@@ -268,11 +268,18 @@ struct ek_event {
 	__u32 service;
 };
 
+/* Whose address is this node's for a backend, beside those whose replies would not come back. */
+enum ek_masquerade {
+	EK_MASQUERADE_NOBODY = 0,
+	EK_MASQUERADE_ALL = 1,
+	EK_MASQUERADE_STRANGERS = 2, /* whoever is not in ek_ranges under service 0 */
+};
+
 /* Settings that are constant while a program is loaded (its read-only data). */
 struct ek_settings {
 	__u64 netns_cookie; /* of the node's own network namespace */
 	__u32 event_sample; /* one in so many new flows makes an event; 0: none */
-	__u32 zero;
+	__u32 masquerade;   /* enum ek_masquerade */
 };
 
 _Static_assert(sizeof(struct ek_frontend_key) == 20, "frontend key");

@@ -8,45 +8,23 @@
 #include "hook_tc.h"
 #include "forward.h"
 #include "lookup.h"
+#include "source.h"
 
-/*
- * A backend of another node is talked to in this node's name, so that its replies
- * come back here: but only over an uplink, where they are waited for. Any other one
- * is the stack's to reach.
- */
+/* A backend on this node sees the client itself: its replies leave through here anyway. */
 EK_ALWAYS_INLINE void ek_choose_source(struct __sk_buff *skb, struct ek_packet *p,
 				       const struct ek_choice *choice, struct ek_flow *flow)
 {
-	struct bpf_fib_lookup *route = ek_route_of();
-	const struct ek_addr *name;
-	struct ek_uplink *uplink;
-	__u32 ifindex;
+	bool masqueraded = ek_is_masqueraded(p);
 
-	if (choice->backend->flags & EK_BACKEND_LOCAL)
-		return;
-	if (!route || ek_route(skb, p, &flow->saddr, &flow->daddr, sizeof(struct iphdr)))
-		return;
-	ifindex = route->ifindex;
-	uplink = bpf_map_lookup_elem(&ek_uplinks, &ifindex);
-	if (!uplink)
-		return;
-	name = p->family == EK_IPV4 ? &uplink->ipv4 : &uplink->ipv6;
-	if (ek_addr_is_any(name))
-		return;
-	flow->saddr = *name;
-	flow->flags = EK_FLOW_FORWARD;
+	if (masqueraded || !(choice->backend->flags & EK_BACKEND_LOCAL))
+		ek_take_name(skb, p, flow, masqueraded);
 }
 
 /* loadBalancerSourceRanges. */
 EK_ALWAYS_INLINE bool ek_is_welcome(const struct ek_packet *p, const struct ek_frontend *frontend)
 {
-	struct ek_range key = {
-		.prefix = 8 * (sizeof(key) - sizeof(key.prefix)),
-		.service = frontend->service,
-		.addr = p->tuple.saddr,
-	};
-
-	return !(frontend->flags & EK_FRONTEND_RANGES) || bpf_map_lookup_elem(&ek_ranges, &key);
+	return !(frontend->flags & EK_FRONTEND_RANGES) ||
+	       ek_in_ranges(frontend->service, &p->tuple.saddr);
 }
 
 EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)

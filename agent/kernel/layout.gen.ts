@@ -107,6 +107,17 @@ export function layoutName(value: number): string {
   return valueName(Layout, value)
 }
 
+/** enum ek_masquerade */
+export const Masquerade = {
+  NOBODY: 0,
+  ALL: 1,
+  STRANGERS: 2,
+} as const
+export type Masquerade = (typeof Masquerade)[keyof typeof Masquerade]
+export function masqueradeName(value: number): string {
+  return valueName(Masquerade, value)
+}
+
 /** enum ek_reason */
 export const Reason = {
   NONE: 0,
@@ -668,16 +679,18 @@ export const serviceCountersCodec: Codec<ServiceCounters> = {
 export interface Settings {
   readonly netnsCookie: bigint
   readonly eventSample: number
+  readonly masquerade: number
 }
 export function encodeSettings(value: Settings, to: Buffer, at = 0): void {
   to.writeBigUInt64LE(value.netnsCookie, at)
   to.writeUInt32LE(value.eventSample, at + 8)
-  to.fill(0, at + 12, at + 12 + 4)
+  to.writeUInt32LE(value.masquerade, at + 12)
 }
 export function decodeSettings(from: Buffer, at = 0): Settings {
   return {
     netnsCookie: from.readBigUInt64LE(at),
     eventSample: from.readUInt32LE(at + 8),
+    masquerade: from.readUInt32LE(at + 12),
   }
 }
 export const SETTINGS_SIZE = 16
@@ -687,7 +700,7 @@ export const settingsCodec: Codec<Settings> = {
   fields: [
     { path: 'netns_cookie', offset: 0, size: 8, type: 'u64' },
     { path: 'event_sample', offset: 8, size: 4, type: 'u32' },
-    { path: 'zero', offset: 12, size: 4, type: 'u32' },
+    { path: 'masquerade', offset: 12, size: 4, type: 'u32' },
   ],
   encode: encodeSettings,
   decode: decodeSettings,

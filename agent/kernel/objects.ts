@@ -18,7 +18,8 @@ export interface LoadRequest {
   /** Path of the object file. */
   readonly file: string
   readonly folder: PinFolder
-  readonly settings: Settings
+  /** What is not named is zero. */
+  readonly settings: Partial<Settings>
   /** max_entries for maps that are made now; the default is bpf/maps.h's. A pinned map keeps its size. */
   readonly sizes?: MapSizes
   /** What a pinned map must at least have. */
@@ -120,7 +121,8 @@ function writeSettings({ file, settings }: LoadRequest, object: BpfObject, elf: 
   if (variable === undefined) return
   const symbol = elf.symbols.find(({ name, section }) => name === variable.name && section === '.rodata')
   const rodata = Buffer.from(sectionData(elf, '.rodata') ?? Buffer.alloc(0))
-  settingsCodec.encode(settings, rodata, symbol?.offset ?? 0)
+  const zero = settingsCodec.decode(Buffer.alloc(settingsCodec.size))
+  settingsCodec.encode({ ...zero, ...settings }, rodata, symbol?.offset ?? 0)
   check(bridge.objectSetRodata(object, rodata), 'write the settings of', file)
 }
 

@@ -4,7 +4,8 @@ import { attachTc, detachTc, listAttachments, removeStaleLinks } from '../kernel
 import type { Device } from '../kernel/devices.ts'
 import type { PinFolder } from '../kernel/pins.ts'
 
-export type Role = 'pod' | 'uplink'
+/** A stranger is behind a device like a pod's, but is none. */
+export type Role = 'pod' | 'stranger' | 'uplink'
 
 export interface DevicePrograms {
   /** Descriptors. */
@@ -67,7 +68,11 @@ function attach(
   }
 }
 
-const ROLES: Readonly<Record<Role, string>> = { pod: 'pod device', uplink: 'uplink' }
+const ROLES: Readonly<Record<Role, string>> = {
+  pod: 'pod device',
+  stranger: "stranger's device",
+  uplink: 'uplink',
+}
 
 /** Takes our programs off all devices but these. */
 export function detachOthers(folder: PinFolder, keep: ReadonlySet<number>): void {

@@ -5,11 +5,13 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { bridge } from '../kernel/bridge.ts'
 import { KernelError } from '../kernel/errno.ts'
+
 import { cgroupRoot } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
 import { type AttachedDevices, attachedDevices, type DevicePrograms, type Role } from './attached-devices.ts'
 import { type Dataplane, dataplaneOf } from './dataplane.ts'
+import { masqueradeOf } from './masquerade.ts'
 import { attachSocketPath, detachSocketPath } from './socket-path.ts'
 import { type StaleSockets, staleSockets } from './stale-sockets.ts'
 
@@ -29,10 +31,10 @@ export function openKernel(config: Config, log: Logger): Kernel {
   const folder = pinFolder(config.bpffs)
   const load = loader(config, folder, log)
   // Maps first; the programs take the verifier a second, and only nodes with such devices need them.
-  const maps = load('tc', [])
+  const maps = load('tc', { programs: [] })
   const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
   const dataplane = dataplaneOf(maps, sockets?.object)
-  const programs = devicePrograms(load)
+  const programs = devicePrograms(config, load)
   return {
     dataplane,
     devices: attachedDevices(folder, programs.of),
@@ -50,8 +52,14 @@ export function openKernel(config: Config, log: Logger): Kernel {
   }
 }
 
-/** `programs`: only these; default all. */
-type Load = (name: string, programs?: readonly string[]) => LoadedObject
+interface LoadOptions {
+  /** Only these; default all. */
+  readonly programs?: readonly string[]
+  /** Put over the settings of all objects. */
+  readonly settings?: LoadRequest['settings']
+}
+
+type Load = (name: string, options?: LoadOptions) => LoadedObject
 
 function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger): Load {
   const netnsCookie = bridge.netnsCookie()
@@ -60,12 +68,12 @@ function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger):
     // Before 5.14 nobody tells: then no namespace is the node's own, and its loopback serves no nodePorts.
     netnsCookie: typeof netnsCookie === 'bigint' ? netnsCookie : 0n,
   }
-  return (name, programs) => {
+  return (name, { programs, settings: own } = {}) => {
     const file = fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
     const object = loadObject({
       file,
       folder,
-      settings,
+      settings: { ...settings, ...own },
       sizes: { ...sizes, counters: sizes.services },
       ...(programs && { programs }),
     })
@@ -74,15 +82,20 @@ function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger):
   }
 }
 
-/** By the name of their object. */
-const OBJECTS: Readonly<Record<Role, string>> = { pod: 'tc', uplink: 'uplink' }
+/** Names of the object and of what its programs are for. */
+const OBJECTS = {
+  pod: ['tc', 'pod'],
+  stranger: ['tc', 'pod'],
+  uplink: ['uplink', 'uplink'],
+} as const satisfies Record<Role, readonly [string, string]>
 
 /** Each pair is loaded when the first device asks for it. */
-function devicePrograms(load: Load) {
+function devicePrograms(config: Config, load: Load) {
   const loaded = new Map<Role, { readonly object: LoadedObject; readonly programs: DevicePrograms }>()
   function loadNow(role: Role) {
-    const object = load(OBJECTS[role])
-    const [ingress, egress] = [object.programFd(`tc_${role}_ingress`), object.programFd(`tc_${role}_egress`)]
+    const [name, place] = OBJECTS[role]
+    const object = load(name, { settings: { masquerade: masqueradeOf(config, role) } })
+    const [ingress, egress] = [object.programFd(`tc_${place}_ingress`), object.programFd(`tc_${place}_egress`)]
     const pair = { object, programs: { ingress, egress } }
     loaded.set(role, pair)
     return pair

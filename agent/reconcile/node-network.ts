@@ -7,6 +7,7 @@ import { type Network, watchNetwork } from '../kernel/network.ts'
 import { type AttachedDevices, deviceMatcher, type Role } from './attached-devices.ts'
 import type { Dataplane } from './dataplane.ts'
 import { newOnes } from './driver.ts'
+import { podTest } from './masquerade.ts'
 import { syncNodeAddresses } from './node-addresses.ts'
 import { syncUplinks, uplinksOf } from './uplinks.ts'
 
@@ -28,7 +29,8 @@ export interface NodeNetworkOptions {
 /** Throws KernelError when the kernel can't be asked. */
 export function followNetwork({ config, dataplane, devices, log, onError }: NodeNetworkOptions): NodeNetwork {
   const fresh = newOnes()
-  const isPod = deviceMatcher(config.podPath === 'socket' ? config.packetDevices : config.podDevices)
+  const matches = deviceMatcher(config.podPath === 'socket' ? config.packetDevices : config.podDevices)
+  const isPod = podTest(config)
   let following = false
   function syncAddresses({ addresses }: Network): void {
     syncNodeAddresses(dataplane, addresses, config.nodePortAddresses)
@@ -38,7 +40,7 @@ export function followNetwork({ config, dataplane, devices, log, onError }: Node
     const uplinks = config.uplinks ? uplinksOf(network, config.uplinkDevices) : []
     // Before programs: whoever goes on to another node needs a name there.
     syncUplinks(dataplane, uplinks, network.addresses)
-    for (const failure of fresh(devices.sync(rolesOf(network, uplinks, isPod)))) log.error(failure)
+    for (const failure of fresh(devices.sync(rolesOf(network, uplinks, matches, isPod)))) log.error(failure)
   }
   const watch = watchNetwork({
     routes: config.uplinks,
@@ -61,11 +63,12 @@ export function followNetwork({ config, dataplane, devices, log, onError }: Node
 function rolesOf(
   { devices }: Network,
   uplinks: readonly Device[],
-  isPod: (name: string) => boolean,
+  matches: (name: string) => boolean,
+  isPod: ReturnType<typeof podTest>,
 ): Map<Device, Role> {
-  const pods = [...devices.values()].filter(({ loopback, name }) => !loopback && isPod(name))
+  const pods = [...devices.values()].filter(({ loopback, name }) => !loopback && matches(name))
   return new Map([
-    ...pods.map(device => [device, 'pod'] as const),
+    ...pods.map(device => [device, isPod(device, devices) ? 'pod' : 'stranger'] as const),
     ...uplinks.map(device => [device, 'uplink'] as const),
   ])
 }

@@ -7,6 +7,7 @@ import type { Dataplane } from './dataplane.ts'
 import type { IdPool } from './ids.ts'
 import { backendText, frontendText } from './keys.ts'
 import { addPort, emptyLive, type Live, type LivePort, type LiveTable } from './live.ts'
+import { POD_RANGES } from './masquerade.ts'
 import { namedIds } from './named.ts'
 import { rangeText } from './ranges.ts'
 import { blocksOf } from './table.ts'
@@ -66,6 +67,7 @@ function restoreBackends(dataplane: Dataplane, pools: Pools, byId: ReadonlyMap<n
 /** Ranges that belong to no Service port go: its id may be another's one day. */
 function restoreRanges(dataplane: Dataplane, byId: ReadonlyMap<number, LivePort>): void {
   for (const [key] of [...dataplane.ranges.entries()]) {
+    if (key.service === POD_RANGES) continue
     const port = byId.get(key.service)
     if (port === undefined) dataplane.ranges.delete(key)
     else port.ranges.set(rangeText(key), key)

@@ -13,6 +13,8 @@ const RT_SCOPE_UNIVERSE = 0
 /** "02:42:ac:11:00:02": programs read Ethernet headers, which tunnels of layer 3 have not. */
 const MAC_LENGTH = 17
 const NONE = addressBytes('::')
+/** What the node is called over devices that are no uplinks: no device has this index. */
+const ANY_DEVICE = 0
 
 /**
  * Found by route: a device is an uplink when a route over it goes through a gateway, or anywhere (a default route). Pods are on
@@ -47,6 +49,7 @@ export function syncUplinks(
     return found === undefined ? NONE : addressBytes(found.address)
   }
   const live = new Map(uplinks.entries())
+  if (devices.length > 0) indexes.add(ANY_DEVICE)
   for (const ifindex of indexes) {
     const uplink = { ipv4: name(ifindex, 4), ipv6: name(ifindex, 16) }
     const there = live.get(ifindex)

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type BpfObject, bridge, type TestRunResult } from '../../agent/kernel/bridge.ts'
 import type { MapLayout } from '../../agent/kernel/codec.ts'
-import { encodeSettings, MAPS, SETTINGS_SIZE } from '../../agent/kernel/layout.gen.ts'
+import { encodeSettings, MAPS, Masquerade, SETTINGS_SIZE } from '../../agent/kernel/layout.gen.ts'
 import { openMap, type TypedMap } from '../../agent/kernel/maps.ts'
 import { openPerCpuMap } from '../../agent/kernel/percpu.ts'
 import { decodeSkb, encodeSkb, SKB_SIZE, type SkbFields } from './skb.ts'
@@ -113,7 +113,7 @@ function openObject({
   const object = bridge.objectOpen(readFileSync(file), `${name}.bpf.o`)
   if (typeof object === 'number') throw new Error(`can't open ${file}: errno ${-object}`)
   const settings = Buffer.alloc(SETTINGS_SIZE)
-  encodeSettings({ eventSample, netnsCookie: 0n }, settings)
+  encodeSettings({ eventSample, netnsCookie: 0n, masquerade: Masquerade.NOBODY }, settings)
   must(bridge.objectSetRodata(object, settings), "can't set ek_settings")
   must(bridge.objectSetMaxEntries(object, MAPS.flows.name, flows), "can't size ek_flows")
   const { errno, log } = bridge.objectLoad(object)

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { bridge } from '../../agent/kernel/bridge.ts'
 import { check, checkValue } from '../../agent/kernel/errno.ts'
-import { decodeSettings, PROGRAMS } from '../../agent/kernel/layout.gen.ts'
+import { decodeSettings, Masquerade, PROGRAMS } from '../../agent/kernel/layout.gen.ts'
 import { type LoadRequest, loadObject } from '../../agent/kernel/objects.ts'
 import { removePinFolder } from '../../agent/kernel/pins.ts'
 import { BUILT, workspace } from './workspace.ts'
@@ -11,7 +11,7 @@ const space = workspace()
 const request: LoadRequest = {
   file: BUILT.tc,
   folder: space.folder,
-  settings: { eventSample: 12345, netnsCookie: 0n },
+  settings: { eventSample: 12345, netnsCookie: 77n, masquerade: Masquerade.STRANGERS },
   sizes: { flows: 1024, tables: 1024, frontends: 77 },
 }
 
