@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A client for tests and the demo: opens connections or sends datagrams and writes one line of JSON for each outcome, as it
- * comes. Runs inside a place of the lab: `node lab/dial.ts '[{"protocol":"http","address":"10.96.0.1","port":80}]'`.
+ * comes. Runs inside a place of the lab: `node lab/dial.ts '[{"protocol":"http","address":"10.96.0.1","port":80}]'`, or with `-`
+ * for lists of options on its input.
  */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ExecResult, failed } from './command.ts'
 import { isPattern, patternBytes } from './pattern.ts'
@@ -62,6 +64,11 @@ export function dialArguments(...options: readonly DialOptions[]): string[] {
   return [process.execPath, '--max-semi-space-size=2', join(import.meta.dirname, 'dial.ts'), JSON.stringify(options)]
 }
 
+/** The command line of a client that reads such lists, one a line, and ends what it says to each with an empty line. */
+export function servingDialler(): string[] {
+  return [process.execPath, '--max-semi-space-size=2', join(import.meta.dirname, 'dial.ts'), '-']
+}
+
 export function readDialled(result: ExecResult): Dialled[] {
   if (result.code !== 0) throw failed('the dialler', result)
   return result.stdout
@@ -71,6 +78,12 @@ export function readDialled(result: ExecResult): Dialled[] {
 }
 
 type Attempt = (options: DialOptions) => Promise<Omit<Dialled, 'ms'>>
+
+interface Dialler {
+  readonly attempt: Attempt
+  /** Closes what was shared. */
+  readonly end: () => void
+}
 
 class DialError extends Error {
   readonly code: string
@@ -85,13 +98,21 @@ function codeOf(error: unknown): string {
 }
 
 /** A new connection for each, unless they are to share one. */
-function httpDialler({ shared }: DialOptions): Attempt {
-  const agent = shared ? new Agent({ keepAlive: true, maxSockets: 1 }) : false
-  return async options => {
+function httpDialler({ shared }: DialOptions): Dialler {
+  const agent = shared ? new Agent({ keepAlive: true, maxSockets: 1 }) : undefined
+  const attempt: Attempt = async options => {
     const { address, port, path = '/', localPort, timeout = 5000, size = 0 } = options
     const signal = AbortSignal.timeout(timeout)
     const method = size > 0 ? 'POST' : 'GET'
-    const sent = request({ host: address, port, path, agent, method, signal, ...(localPort && { localPort }) })
+    const sent = request({
+      host: address,
+      port,
+      path,
+      agent: agent ?? false,
+      method,
+      signal,
+      ...(localPort && { localPort }),
+    })
     for (let offset = 0; offset < size; offset += 65536)
       sent.write(patternBytes(offset, Math.min(65536, size - offset)))
     sent.end()
@@ -103,6 +124,7 @@ function httpDialler({ shared }: DialOptions): Attempt {
       throw signal.aborted ? new DialError('ETIMEDOUT') : error
     }
   }
+  return { attempt, end: () => agent?.destroy() }
 }
 
 function endsOf({ socket }: IncomingMessage): Pick<Dialled, 'from' | 'to'> {
@@ -134,9 +156,9 @@ async function openUdp({ address, port, connected, localPort }: DialOptions): Pr
   return socket
 }
 
-async function udpDialler(options: DialOptions): Promise<Attempt> {
+async function udpDialler(options: DialOptions): Promise<Dialler> {
   const common = options.shared ? await openUdp(options) : undefined
-  return async options => {
+  const attempt: Attempt = async options => {
     const socket = common ?? (await openUdp(options))
     try {
       return await exchange(socket, options)
@@ -144,6 +166,7 @@ async function udpDialler(options: DialOptions): Promise<Attempt> {
       if (!common) socket.close()
     }
   }
+  return { attempt, end: () => common?.close() }
 }
 
 /** Sends one datagram and takes the next one that comes. */
@@ -187,17 +210,30 @@ async function dialOnce(attempt: Attempt, options: DialOptions): Promise<void> {
 
 async function dial(options: DialOptions): Promise<void> {
   const { count = 1, seconds, parallel = 1 } = options
-  const attempt = options.protocol === 'http' ? httpDialler(options) : await udpDialler(options)
+  const { attempt, end: close } = options.protocol === 'http' ? httpDialler(options) : await udpDialler(options)
   const end = seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + seconds * 1000
   let left = seconds === undefined ? count : Number.POSITIVE_INFINITY
   const worker = async () => {
     while (left-- > 0 && performance.now() < end) await dialOnce(attempt, options)
   }
   await Promise.all(Array.from({ length: parallel }, worker))
+  close()
+}
+
+async function dialAll(text: string): Promise<void> {
+  for (const options of JSON.parse(text) as readonly DialOptions[]) await dial(options)
+}
+
+async function serve(): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    await dialAll(line)
+    process.stdout.write('\n')
+  }
 }
 
 if (import.meta.main) {
-  for (const options of JSON.parse(process.argv[2] ?? '[]') as readonly DialOptions[]) await dial(options)
+  const [, , text = '[]'] = process.argv
+  await (text === '-' ? serve() : dialAll(text))
   // A shared connection would keep the process waiting.
   process.exit()
 }

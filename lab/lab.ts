@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type AgentStart, agentLabel, startAgent } from './agents.ts'
 import { collect, type ExecResult, spawnConfined } from './command.ts'
 import { type Context, confinement, contextOf, environment } from './context.ts'
-import { type Dialled, type DialOptions, dialArguments, readDialled } from './dial.ts'
+import type { Dialled, DialOptions } from './dial.ts'
+import { diallers } from './diallers.ts'
 import { LabError } from './error.ts'
 import { unguard } from './guard.ts'
 import { addPod, removePod } from './live-pods.ts'
@@ -57,8 +58,6 @@ export interface Lab extends AsyncDisposable {
 }
 
 const EXEC_TIMEOUT_MS = 30_000
-/** Each dial has its own time-out; this is for a client that hangs. */
-const DIAL_TIMEOUT_MS = 300_000
 const STOP_TIMEOUT_MS = 10_000
 
 /** A lab that is up already. */
@@ -87,6 +86,7 @@ export function labOf(opened: Context): Lab {
     spawnIn(context, where, argv, options)
   const exec = (where: string, argv: readonly string[], { timeout = EXEC_TIMEOUT_MS, input, env }: ExecOptions = {}) =>
     collect(spawn(where, argv, env && { env }), { input, timeout })
+  const dial = diallers(spawn)
   return {
     name: lab,
     get plan() {
@@ -96,8 +96,7 @@ export function labOf(opened: Context): Lab {
     folder: paths.folder,
     exec,
     spawn,
-    dial: async (where, ...options) =>
-      readDialled(await exec(where, dialArguments(...options), { timeout: DIAL_TIMEOUT_MS })),
+    dial: (where, ...options) => dial(where, options),
     address: (pod, family = 'IPv4') => findPod(context.plan, pod).addresses[family === 'IPv4' ? 'v4' : 'v6'],
     podFile: pod => join(paths.manifests, podFile(findPod(context.plan, pod).name)),
     addPod: pod => change(context => addPod(context, pod)),
