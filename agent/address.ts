@@ -24,7 +24,7 @@ const MAPPED = 0xffff
 export function parseAddress(text: string): Address | undefined {
   if (text.includes(':')) return parseIPv6(text)
   const word = ipv4Word(text)
-  return word === undefined ? undefined : ipv4Address(word)
+  return word === undefined ? undefined : ipv4Address(word, text)
 }
 
 /** Below 0, 0 or above 0 as a sort by bytes asks for. */
@@ -56,9 +56,23 @@ export function specialKind({ family, w0, w1, w2, w3 }: Address): string | undef
   return w0 >>> 24 === 0xff ? 'a multicast address' : undefined
 }
 
-function ipv4Address(word: number): Address {
-  const text = `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`
+/** `given`: a text of this address. It is kept when it is the canonical one, as nearly always: one copy serves all who hold it. */
+function ipv4Address(word: number, given = ''): Address {
+  const text = given.length === ipv4Length(word) ? given : ipv4Text(word)
   return { family: 'IPv4', text, w0: 0, w1: 0, w2: MAPPED, w3: word }
+}
+
+function ipv4Text(word: number): string {
+  return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`
+}
+
+/** Of the canonical text: the others of an address have leading zeros, and so are longer. */
+function ipv4Length(word: number): number {
+  return 3 + decimals(word >>> 24) + decimals((word >>> 16) & 255) + decimals((word >>> 8) & 255) + decimals(word & 255)
+}
+
+function decimals(part: number): number {
+  return part > 99 ? 3 : part > 9 ? 2 : 1
 }
 
 /** By character, not by pattern: every endpoint of a cluster passes here. */

@@ -62,6 +62,8 @@ function main(folder: string, count: number, changes: number): Outcome {
     folder: pinFolder(folder),
     settings: { eventSample: 0, netnsCookie: 0n },
     sizes: sizesFor(count),
+    // Maps alone, as the agent does: programs are loaded when a device asks for them.
+    programs: [],
   })
   const dataplane = dataplaneOf(object)
   const calmBefore = spin()

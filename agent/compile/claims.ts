@@ -21,44 +21,53 @@ export interface ClaimIndex {
 type FrontendText = string
 
 interface Claim {
+  readonly frontend: FrontendText
   readonly key: ServiceKey
   readonly created: number
   readonly kind: Frontend['kind']
 }
 
+const NONE: readonly never[] = []
+
 export function claimIndex(): ClaimIndex {
-  /** The owner is the first. */
-  const claims = new Map<FrontendText, readonly Claim[]>()
-  const byService = new Map<ServiceKey, ReadonlyMap<FrontendText, Claim>>()
-  const contested = new Set<FrontendText>()
+  const owners = new Map<FrontendText, Claim>()
+  /** Of the few frontends that several claim, the owner first. */
+  const contested = new Map<FrontendText, readonly Claim[]>()
+  const byService = new Map<ServiceKey, readonly Claim[]>()
+
+  function claimsOn(text: FrontendText): readonly Claim[] {
+    const owner = owners.get(text)
+    return contested.get(text) ?? (owner ? [owner] : NONE)
+  }
 
   function replace(text: FrontendText, key: ServiceKey, claim: Claim | undefined): void {
-    const others = claims.get(text)?.filter(other => other.key !== key) ?? []
+    const others = claimsOn(text).filter(other => other.key !== key)
     const list = claim ? [...others, claim].sort(precedence) : others
-    if (list.length > 0) claims.set(text, list)
-    else claims.delete(text)
-    if (list.length > 1) contested.add(text)
+    if (list[0]) owners.set(text, list[0])
+    else owners.delete(text)
+    if (list.length > 1) contested.set(text, list)
     else contested.delete(text)
   }
 
   return {
     update(key, service) {
-      const before = byService.get(key)
+      const before = byService.get(key) ?? NONE
       const after = claimsOf(service)
+      const wanted = new Map([...before.map(claim => [claim.frontend, undefined] as const), ...after])
       const affected = new Set<ServiceKey>()
-      for (const text of new Set([...(before?.keys() ?? []), ...after.keys()])) {
-        const loser = claims.get(text)?.[0]?.key
-        replace(text, key, after.get(text))
-        const winner = claims.get(text)?.[0]?.key
+      for (const [text, claim] of wanted) {
+        const loser = owners.get(text)?.key
+        replace(text, key, claim)
+        const winner = owners.get(text)?.key
         if (winner === loser) continue
         for (const other of [loser, winner]) if (other !== undefined && other !== key) affected.add(other)
       }
-      if (after.size > 0) byService.set(key, after)
+      if (after.size > 0) byService.set(key, [...after.values()])
       else byService.delete(key)
       return [...affected]
     },
-    owner: (port, frontend) => claims.get(frontendText(port, frontend))?.[0]?.key,
-    warnings: () => [...contested].sort().flatMap(text => lost(text, claims.get(text) ?? [])),
+    owner: (port, frontend) => owners.get(frontendText(port, frontend))?.key,
+    warnings: () => [...contested.keys()].sort().flatMap(text => lost(text, claimsOn(text))),
   }
 }
 
@@ -87,10 +96,12 @@ function claimsOf(service: CompiledService | undefined): ReadonlyMap<FrontendTex
   for (const port of service?.ports ?? []) {
     for (const frontend of port.frontends) {
       const { key, created } = service!
-      const claim = { key, created, kind: frontend.kind }
       // A clusterIP is served inside the cluster only, but nobody else may have it outside.
       const scopes = frontend.kind === 'clusterIP' ? SCOPES : [frontend.scope]
-      for (const scope of scopes) made.set(frontendText(port, { ...frontend, scope }), claim)
+      for (const scope of scopes) {
+        const text = frontendText(port, { ...frontend, scope })
+        made.set(text, { frontend: text, key, created, kind: frontend.kind })
+      }
     }
   }
   return made

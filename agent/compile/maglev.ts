@@ -41,7 +41,7 @@ export function maglevTable(backends: readonly Pick<Backend, 'address' | 'port'>
   if (count === 0 || count > MAX_BACKENDS)
     throw new RangeError(`a table takes 1 to ${MAX_BACKENDS} backends, not ${count}`)
   const slots = count <= 256 ? new Uint8Array(tableSize(count)) : new Uint16Array(tableSize(count))
-  if (count > 1) populate(slots, turns(backends))
+  if (count > 1) populate(slots, count, walkersOf(turns(backends), slots.length))
   return slots
 }
 
@@ -59,7 +59,12 @@ function turns(backends: readonly Pick<Backend, 'address' | 'port'>[]): readonly
     if (parsed === undefined) throw new RangeError(`"${address}" is not an IPv4 or IPv6 address`)
     return { address: parsed, port, index }
   })
-  return list.sort((a, b) => compareAddresses(a.address, b.address) || a.port - b.port)
+  // As compile/ gives them.
+  return list.every((turn, i) => i === 0 || compareTurns(list[i - 1]!, turn) <= 0) ? list : list.sort(compareTurns)
+}
+
+function compareTurns(a: Turn, b: Turn): number {
+  return compareAddresses(a.address, b.address) || a.port - b.port
 }
 
 /**
@@ -69,11 +74,9 @@ function turns(backends: readonly Pick<Backend, 'address' | 'port'>[]): readonly
  * more than one slot, but whose slot it is depends less on who else is there: with ten backends and one removed, 1.4 % of the
  * slots move beyond the tenth that must (mean), against 2.5 %.
  */
-function populate(slots: Uint8Array | Uint16Array, order: readonly Turn[]): void {
+function populate(slots: Uint8Array | Uint16Array, count: number, { index, at, skip, share, taken }: Walkers): void {
   const m = slots.length
-  const { index, at, skip, share } = walkers(order, m)
-  const taken = new Uint8Array(m)
-  let walking = order.length
+  let walking = count
   while (walking > 1) {
     let done = 0
     for (let i = 0; i < walking; i++) {
@@ -113,19 +116,30 @@ interface Walkers {
   readonly skip: Int32Array
   /** Slots that it has still to claim. */
   readonly share: Int32Array
+  /** 1 for slots that are. */
+  readonly taken: Uint8Array
 }
 
-function walkers(order: readonly Turn[], m: number): Walkers {
+/** Used for table after table: memory of their own would cost small tables as much as filling them. */
+let walkers = newWalkers(256, 32_749)
+
+function newWalkers(count: number, m: number): Walkers {
+  const column = () => new Int32Array(count)
+  return { index: column(), at: column(), skip: column(), share: column(), taken: new Uint8Array(m) }
+}
+
+function walkersOf(order: readonly Turn[], m: number): Walkers {
   const count = order.length
+  if (count > walkers.index.length || m > walkers.taken.length) walkers = newWalkers(count, m)
   const rest = m % count
-  const columns = () => new Int32Array(count)
-  const all = { index: columns(), at: columns(), skip: columns(), share: columns() }
+  const share = (m - rest) / count
+  walkers.taken.fill(0, 0, m)
   for (let i = 0; i < count; i++) {
     const { address, port, index } = order[i]!
-    all.index[i] = index
-    all.at[i] = hashBackend(address, port, OFFSET_SEED) % m
-    all.skip[i] = (hashBackend(address, port, SKIP_SEED) % (m - 1)) + 1
-    all.share[i] = Math.floor(m / count) + (i < rest ? 1 : 0)
+    walkers.index[i] = index
+    walkers.at[i] = hashBackend(address, port, OFFSET_SEED) % m
+    walkers.skip[i] = (hashBackend(address, port, SKIP_SEED) % (m - 1)) + 1
+    walkers.share[i] = share + (i < rest ? 1 : 0)
   }
-  return all
+  return walkers
 }

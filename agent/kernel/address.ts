@@ -5,14 +5,19 @@ import { parseAddress } from '../address.ts'
 
 /** The 16 bytes of an IPv4 or IPv6 address. Throws RangeError for anything else, a zone ("%eth0") included. */
 export function addressBytes(text: string): Uint8Array {
+  const bytes = Buffer.allocUnsafe(16)
+  writeAddress(text, bytes)
+  return bytes
+}
+
+/** The same into the first 16 bytes of a buffer. */
+export function writeAddress(text: string, to: Buffer): void {
   const address = parseAddress(text)
   if (address === undefined) throw new RangeError(`"${text}" is not an IPv4 or IPv6 address`)
-  const bytes = Buffer.allocUnsafe(16)
-  bytes.writeUInt32BE(address.w0, 0)
-  bytes.writeUInt32BE(address.w1, 4)
-  bytes.writeUInt32BE(address.w2, 8)
-  bytes.writeUInt32BE(address.w3, 12)
-  return bytes
+  to.writeUInt32BE(address.w0, 0)
+  to.writeUInt32BE(address.w1, 4)
+  to.writeUInt32BE(address.w2, 8)
+  to.writeUInt32BE(address.w3, 12)
 }
 
 /** Whether the 16 bytes are a mapped IPv4 address. */

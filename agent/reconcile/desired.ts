@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the maps should say, kept up to date Service by Service. */
 import { claimIndex } from '../compile/claims.ts'
-import type { CompiledService } from '../compile/compiled.ts'
+import type { CompiledPort, CompiledService, Frontend } from '../compile/compiled.ts'
 import type { CompileContext } from '../compile/context.ts'
 import { compileService } from '../compile/service.ts'
 import type { ServiceKey, ServiceView } from '../objects.ts'
@@ -12,48 +12,55 @@ export interface DesiredState {
   update(services: ReadonlyMap<ServiceKey, ServiceView | undefined>): DesiredServices
   /** Another own node: every Service may mean something else. */
   setContext(context: CompileContext): DesiredServices
-  /** Every Service. */
-  all(): DesiredServices
+  /** Every Service. `known`: what is compiled already. */
+  all(known?: DesiredServices): DesiredServices
   /** All warnings that stand now. */
   warnings(): string[]
 }
 
+/** Holds what the source told, not what it compiles to: that is done again for the few Services that are asked for again. */
 export function desiredState(initial: CompileContext): DesiredState {
   let context = initial
   const views = new Map<ServiceKey, ServiceView>()
-  const compiled = new Map<ServiceKey, CompiledService>()
   /** Of the few that have any: they are asked for after each change. */
   const warned = new Map<ServiceKey, readonly string[]>()
   const claims = claimIndex()
 
-  function compileOne(key: ServiceKey, view: ServiceView | undefined): readonly ServiceKey[] {
+  function record(key: ServiceKey, view: ServiceView | undefined): CompiledService | undefined {
     const service = view && compileService(view, context)
     if (view) views.set(key, view)
     else views.delete(key)
-    if (service) compiled.set(key, service)
-    else compiled.delete(key)
     if (service && service.warnings.length > 0) warned.set(key, service.warnings)
     else warned.delete(key)
-    return claims.update(key, service)
+    return service
   }
 
-  function owned(key: ServiceKey): CompiledService | undefined {
-    const service = compiled.get(key)
-    if (service === undefined) return undefined
-    const ports = service.ports.map(port => ({
-      ...port,
-      frontends: port.frontends.filter(frontend => claims.owner(port, frontend) === key),
-    }))
-    return { ...service, ports: ports.filter(port => port.frontends.length > 0) }
+  function owned(key: ServiceKey, service: CompiledService | undefined): CompiledService | undefined {
+    if (service?.ports.every(port => port.frontends.length > 0 && port.frontends.every(isOwn(port)))) return service
+    const ports = service?.ports.map(port => ({ ...port, frontends: port.frontends.filter(isOwn(port)) }))
+    return service && ports && { ...service, ports: ports.filter(port => port.frontends.length > 0) }
+
+    function isOwn(port: CompiledPort): (frontend: Frontend) => boolean {
+      return frontend => claims.owner(port, frontend) === key
+    }
+  }
+
+  function compileAgain(key: ServiceKey): CompiledService | undefined {
+    const view = views.get(key)
+    return view && compileService(view, context)
   }
 
   function update(services: ReadonlyMap<ServiceKey, ServiceView | undefined>): DesiredServices {
+    const compiled = new Map<ServiceKey, CompiledService | undefined>()
     const affected = new Set<ServiceKey>()
     for (const [key, view] of services) {
-      affected.add(key)
-      for (const other of compileOne(key, view)) affected.add(other)
+      const service = record(key, view)
+      compiled.set(key, service)
+      for (const other of claims.update(key, service)) affected.add(other)
     }
-    return new Map([...affected].map(key => [key, owned(key)]))
+    for (const key of affected) if (!compiled.has(key)) compiled.set(key, compileAgain(key))
+    for (const [key, service] of compiled) compiled.set(key, owned(key, service))
+    return compiled
   }
 
   return {
@@ -62,7 +69,11 @@ export function desiredState(initial: CompileContext): DesiredState {
       context = next
       return update(new Map(views))
     },
-    all: () => new Map([...compiled.keys()].map(key => [key, owned(key)])),
+    all(known) {
+      const all = new Map<ServiceKey, CompiledService | undefined>()
+      for (const key of views.keys()) all.set(key, known?.get(key) ?? owned(key, compileAgain(key)))
+      return all
+    },
     warnings: () => [...[...warned.values()].flat(), ...claims.warnings()],
   }
 }

@@ -60,11 +60,12 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
 
   return {
     update({ services, node, incomplete }) {
-      const moved = node === undefined ? [] : state.setContext(contextOf(node))
-      const desired = new Map([...moved, ...state.update(services)])
+      const moved: DesiredServices = node === undefined ? new Map() : state.setContext(contextOf(node))
+      const changed = state.update(services)
+      const desired = moved.size === 0 ? changed : new Map([...moved, ...changed])
       const whole = !pruned && !incomplete
       try {
-        apply(whole ? state.all() : desired, whole)
+        apply(whole ? state.all(desired) : desired, whole)
       } catch (error) {
         repair(error)
       }

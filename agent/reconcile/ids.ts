@@ -25,32 +25,40 @@ export interface IdPool {
 
 /** Ids 1 to size - 1; 0 means none. `what` is for the error: "backends". */
 export function idPool(what: string, size: number): IdPool {
-  const claimed = new Set<number>()
+  /** 1: in use. */
+  const claimed = new Uint8Array(size)
   const rest = new Set<number>()
   const free: number[] = []
   let next = 1
+  let used = 0
   let released = 0
+
+  function mark(id: number, use: 0 | 1): void {
+    used += use - (claimed[id] ?? use)
+    claimed[id] = use
+  }
+
   return {
     take() {
-      while (next < size && (claimed.has(next) || rest.has(next))) next++
+      while (next < size && (claimed[next] === 1 || rest.has(next))) next++
       const id = free.pop() ?? next
       if (id >= size)
         throw new RangeError(
           `no id is left for ${what}: all ${size - 1} are in use; raise sizes.${what} in the configuration`,
         )
       if (id === next) next++
-      claimed.add(id)
+      mark(id, 1)
       return id
     },
-    claim: id => void claimed.add(id),
-    isUsed: id => claimed.has(id),
+    claim: id => mark(id, 1),
+    isUsed: id => claimed[id] === 1,
     giveBack(id) {
-      claimed.delete(id)
+      mark(id, 0)
       free.push(id)
     },
     release(id) {
       released++
-      claimed.delete(id)
+      mark(id, 0)
       rest.add(id)
     },
     resting: () => [...rest],
@@ -62,7 +70,7 @@ export function idPool(what: string, size: number): IdPool {
         }
     },
     get used() {
-      return claimed.size
+      return used
     },
     get released() {
       return released

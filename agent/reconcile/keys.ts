@@ -1,32 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-/** From compiled objects to the keys of maps. */
-import type { Backend, CompiledPort, Frontend } from '../compile/compiled.ts'
-import { addressBytes } from '../kernel/address.ts'
-import { type FrontendKey, Scope } from '../kernel/layout.gen.ts'
+/** From compiled objects to the keys of ek_frontends, and how the agent holds them: twenty bytes as a string. */
+import type { CompiledPort, Frontend } from '../compile/compiled.ts'
+import { writeAddress } from '../kernel/address.ts'
+import { type FrontendKey, frontendKeyCodec, Scope } from '../kernel/layout.gen.ts'
 import type { Protocol } from '../objects.ts'
-import type { BackendText, FrontendText } from './live.ts'
+import type { FrontendText } from './live.ts'
 
 /** IANA protocol numbers. */
 export const PROTOCOLS: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 }
 
-export function backendText(backend: Pick<Backend, 'address' | 'port'>): BackendText {
-  return `${backend.address} ${backend.port}`
+const key = Buffer.alloc(frontendKeyCodec.size)
+const addr = Buffer.alloc(16)
+
+export function frontendText(
+  { protocol }: Pick<CompiledPort, 'protocol'>,
+  { address, port, scope }: Pick<Frontend, 'address' | 'port' | 'scope'>,
+): FrontendText {
+  writeAddress(address, addr)
+  return keyText({
+    addr,
+    port,
+    proto: PROTOCOLS[protocol],
+    scope: scope === 'cluster' ? Scope.CLUSTER : Scope.EXTERNAL,
+  })
 }
 
-export function frontendKey(port: Pick<CompiledPort, 'protocol'>, frontend: Frontend): FrontendKey {
-  return {
-    addr: addressBytes(frontend.address),
-    port: frontend.port,
-    proto: PROTOCOLS[port.protocol],
-    scope: frontend.scope === 'cluster' ? Scope.CLUSTER : Scope.EXTERNAL,
-  }
+/** Of the entry that stands for an address as such. */
+export function addressText(address: string): FrontendText {
+  writeAddress(address, addr)
+  return keyText({ addr, port: 0, proto: 0, scope: Scope.CLUSTER })
 }
 
-/** The key of the entry that stands for an address as such. */
-export function addressKey(address: string): FrontendKey {
-  return { addr: addressBytes(address), port: 0, proto: 0, scope: Scope.CLUSTER }
+export function keyText(value: FrontendKey): FrontendText {
+  frontendKeyCodec.encode(value, key)
+  return key.toString('latin1')
 }
 
-export function frontendText(key: FrontendKey): FrontendText {
-  return `${Buffer.from(key.addr).toString('hex')} ${key.port} ${key.proto} ${key.scope}`
+export function frontendKey(text: FrontendText): FrontendKey {
+  return frontendKeyCodec.decode(Buffer.from(text, 'latin1'))
 }

@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The agent's picture of what is in the maps now. It changes only together with them. */
+/**
+ * The agent's picture of what is in the maps now. It changes only together with them. What the maps in memory say anyway, about
+ * backends and slots, is not repeated here: there are very many of them.
+ */
 import type { ServicePortName } from '../compile/compiled.ts'
-import type { FrontendKey, Frontend as FrontendValue, Range } from '../kernel/layout.gen.ts'
+import type { Frontend as FrontendValue, Range } from '../kernel/layout.gen.ts'
 import type { ServiceKey } from '../objects.ts'
 import type { Run } from './arena.ts'
 import type { RangeText } from './ranges.ts'
 
-/** "10.244.1.5 8080" */
-export type BackendText = string
-/** Address in hexadecimal, port, protocol, scope. */
+/** The bytes of a struct ek_frontend_key, a character each. */
 export type FrontendText = string
-
-export interface LiveBackend {
-  readonly id: number
-  readonly generation: number
-  readonly pools: number
-  readonly state: number
-  /** BackendFlag */
-  readonly flags: number
-}
 
 /** A pool's table in the arena. */
 export interface LiveTable {
+  readonly pool: number
   readonly run: Run
   readonly slots: number
   readonly wide: boolean
   /** Backend ids, in the order of the run. */
   readonly ids: readonly number[]
-  /** False for one that was found after a restart and has not been compared yet. */
+  /** False for one that was found after a restart and has not been looked at yet. */
   readonly verified: boolean
 }
 
@@ -35,19 +28,19 @@ export interface LivePort {
   readonly id: number
   readonly name: ServicePortName
   /** ClientIP time-out in seconds; 0: none. */
-  affinity: number
-  readonly backends: Map<BackendText, LiveBackend>
-  /** By pool. */
-  readonly tables: Map<number, LiveTable>
-  readonly frontends: Set<FrontendText>
-  /** clusterIPs. */
-  readonly addresses: Set<string>
+  readonly affinity: number
+  /** Ids, in the order of compile; after a restart in their own. */
+  readonly backends: readonly number[]
+  /** One for each pool at most. */
+  readonly tables: readonly LiveTable[]
+  readonly frontends: readonly FrontendText[]
+  /** clusterIPs; unknown after a restart. */
+  readonly addresses: readonly string[]
   /** loadBalancerSourceRanges. */
-  readonly ranges: Map<RangeText, Range>
+  readonly ranges: ReadonlyMap<RangeText, Range>
 }
 
 export interface LiveFrontend {
-  readonly key: FrontendKey
   readonly value: FrontendValue
   /** Empty for entries that stand for an address. */
   readonly owner: ServicePortName
@@ -55,10 +48,10 @@ export interface LiveFrontend {
 
 export interface Live {
   readonly ports: Map<ServicePortName, LivePort>
-  readonly byService: Map<ServiceKey, Set<ServicePortName>>
+  readonly byService: Map<ServiceKey, readonly ServicePortName[]>
   readonly frontends: Map<FrontendText, LiveFrontend>
-  /** Service ports by the clusterIP that they make ours. */
-  readonly addresses: Map<string, Set<ServicePortName>>
+  /** How many Service ports make a clusterIP ours. */
+  readonly addresses: Map<string, number>
   /** Runs that a crash left behind: an old one and a new one for a pool. Freed after the first whole pass. */
   readonly strays: Run[]
 }
@@ -76,15 +69,14 @@ export function serviceOf(name: ServicePortName): ServiceKey {
 export function addPort(live: Live, port: LivePort): void {
   live.ports.set(port.name, port)
   const key = serviceOf(port.name)
-  const names = live.byService.get(key)
-  if (names) names.add(port.name)
-  else live.byService.set(key, new Set([port.name]))
+  const names = live.byService.get(key) ?? []
+  if (!names.includes(port.name)) live.byService.set(key, [...names, port.name])
 }
 
 export function removePort(live: Live, port: LivePort): void {
   live.ports.delete(port.name)
   const key = serviceOf(port.name)
-  const names = live.byService.get(key)
-  names?.delete(port.name)
-  if (names?.size === 0) live.byService.delete(key)
+  const names = live.byService.get(key)?.filter(name => name !== port.name) ?? []
+  if (names.length > 0) live.byService.set(key, names)
+  else live.byService.delete(key)
 }

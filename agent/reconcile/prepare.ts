@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The first half of a change: everything that nothing refers to yet. It can be taken back. */
 import type { Backend, CompiledPort, Frontend, ServicePortName } from '../compile/compiled.ts'
-import { addressBytes } from '../kernel/address.ts'
-import {
-  BackendFlag,
-  BackendState,
-  FrontendFlag,
-  type Frontend as FrontendValue,
-  type Service,
-} from '../kernel/layout.gen.ts'
-import type { Arena } from './arena.ts'
+import { FrontendFlag, type Frontend as FrontendValue, type Service } from '../kernel/layout.gen.ts'
+import type { Arena, Run } from './arena.ts'
+import type { BackendSlots } from './backend-slots.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { IdPool } from './ids.ts'
-import { addressKey, backendText, frontendKey, frontendText } from './keys.ts'
-import type { BackendText, FrontendText, Live, LiveBackend, LiveFrontend, LivePort, LiveTable } from './live.ts'
+import { addressText, frontendText } from './keys.ts'
+import type { FrontendText, Live, LiveFrontend, LivePort, LiveTable } from './live.ts'
+import { placeBackends } from './place-backends.ts'
 import { addRanges, rangeKeys } from './ranges.ts'
-import { placeTable, poolMembers } from './table.ts'
+import { placeTable } from './table.ts'
 
 export interface Parts {
   readonly dataplane: Dataplane
   readonly live: Live
+  readonly slots: BackendSlots
   readonly services: IdPool
   readonly backends: IdPool
   readonly arena: Arena
@@ -29,6 +25,15 @@ export interface Parts {
 export interface Prepared {
   readonly before: LivePort | undefined
   readonly after: LivePort
+  /** Backends with the pools that they are to have in the end. */
+  readonly narrowed: readonly (readonly [id: number, pools: number])[]
+}
+
+/** What a Service port has been given, to be given back if it can't have all. */
+export interface Taken {
+  service?: number
+  readonly backends: number[]
+  readonly runs: Run[]
 }
 
 /** One run through changed Services. */
@@ -48,126 +53,106 @@ export function newPass(parts: Parts): Pass {
 
 /** Throws RangeError when ids or room run out; nothing of this Service port has changed then. */
 export function preparePort(pass: Pass, port: CompiledPort): void {
-  const before = pass.live.ports.get(port.name)
-  const undo: (() => void)[] = []
+  const taken: Taken = { backends: [], runs: [] }
   try {
-    const id = before?.id ?? taken(pass.services, undo)
-    const backends = placeBackends(pass, port, before, id, undo)
-    const tables = placeTables(pass, port, before, backends, undo)
-    const after: LivePort = {
-      id,
-      name: port.name,
-      affinity: port.affinitySeconds,
-      backends,
-      tables,
-      frontends: new Set(),
-      addresses: new Set(),
-      ranges: rangeKeys(id, port.sourceRanges ?? []),
-    }
-    addRanges(pass, after, before)
-    if (before === undefined) pass.names.push([id, { name: port.name }])
-    for (const frontend of port.frontends) putFrontend(pass, port, after, frontend)
-    for (const text of before?.frontends ?? []) if (!after.frontends.has(text)) pass.drops.set(text, port.name)
-    pass.prepared.push({ before, after })
+    pass.prepared.push(placePort(pass, port, taken))
   } catch (error) {
-    for (const step of undo.reverse()) step()
+    giveBack(pass, taken)
     throw error
   }
 }
 
-function taken(pool: IdPool, undo: (() => void)[]): number {
-  const id = pool.take()
-  undo.push(() => pool.giveBack(id))
-  return id
-}
-
-/** The members that are new, and for the others every pool that they are or will be in. */
-function placeBackends(
-  pass: Pass,
-  port: CompiledPort,
-  before: LivePort | undefined,
-  service: number,
-  undo: (() => void)[],
-): Map<BackendText, LiveBackend> {
-  const placed = new Map<BackendText, LiveBackend>()
-  for (const backend of port.backends) {
-    const text = backendText(backend)
-    const known = before?.backends.get(text)
-    const id = known?.id ?? taken(pass.backends, undo)
-    const generation = known?.generation ?? (pass.dataplane.backends.read(id).generation + 1) >>> 0
-    const flags = backend.local ? BackendFlag.LOCAL : 0
-    const live = { id, generation, pools: backend.pools, state: stateOf(backend.pools), flags }
-    writeBackend(pass, backend, service, { ...live, pools: live.pools | (known?.pools ?? 0) })
-    if (known === undefined) undo.push(() => freeBackend(pass, live))
-    placed.set(text, live)
+function placePort(pass: Pass, port: CompiledPort, taken: Taken): Prepared {
+  const before = pass.live.ports.get(port.name)
+  const id = before?.id ?? pass.services.take()
+  if (before === undefined) taken.service = id
+  const { ids, narrowed } = placeBackends(pass, port.backends, before, id, taken)
+  const ranges = rangeKeys(id, port.sourceRanges)
+  const tables = placeTables(pass, port, before, ids, taken)
+  addRanges(pass, ranges, before)
+  if (before === undefined) pass.names.push([id, { name: port.name }])
+  const frontends = port.frontends.map(frontend => putFrontend(pass, port, id, tables, frontend))
+  for (const text of before?.frontends ?? []) if (!frontends.includes(text)) pass.drops.set(text, port.name)
+  const addresses = clusterIPs(port.frontends)
+  const after = {
+    id,
+    name: port.name,
+    affinity: port.affinitySeconds,
+    backends: ids,
+    tables,
+    frontends,
+    addresses,
+    ranges,
   }
-  return placed
+  return { before, after, narrowed }
 }
 
-function stateOf(pools: number): number {
-  return pools === 0 ? BackendState.DRAINING : BackendState.ACTIVE
+function giveBack(pass: Pass, { service, backends, runs }: Taken): void {
+  for (const run of runs) pass.arena.release(run)
+  for (const id of backends) {
+    pass.slots.free(id)
+    pass.backends.giveBack(id)
+  }
+  if (service !== undefined) pass.services.giveBack(service)
 }
 
-export function writeBackend(
-  pass: Parts,
-  { address, port }: Pick<Backend, 'address' | 'port'>,
-  service: number,
-  { id, generation, pools, flags }: LiveBackend,
-): void {
-  pass.dataplane.backends.write(id, {
-    addr: addressBytes(address),
-    port,
-    state: stateOf(pools),
-    pools,
-    generation,
-    service,
-    flags,
-  })
-}
-
-/** The slot keeps its generation, so that the next one to have it gets another. */
-export function freeBackend(pass: Parts, { id }: LiveBackend): void {
-  const backend = pass.dataplane.backends.read(id)
-  pass.dataplane.backends.write(id, { ...backend, state: BackendState.FREE, pools: 0 })
+function clusterIPs(frontends: readonly Frontend[]): readonly string[] {
+  const addresses: string[] = []
+  for (const { kind, address } of frontends)
+    if (kind === 'clusterIP' && !addresses.includes(address)) addresses.push(address)
+  return addresses
 }
 
 function placeTables(
   pass: Pass,
   port: CompiledPort,
   before: LivePort | undefined,
-  backends: ReadonlyMap<BackendText, LiveBackend>,
-  undo: (() => void)[],
-): Map<number, LiveTable> {
-  const tables = new Map<number, LiveTable>()
-  for (const pool of new Set(port.frontends.map(frontend => frontend.pool))) {
-    const members = poolMembers(port.backends, pool)
-    const ids = members.map(member => backends.get(backendText(member))!.id)
-    const live = before?.tables.get(pool)
-    const table = placeTable(pass.dataplane, pass.arena, live, members, ids)
+  ids: readonly number[],
+  taken: Taken,
+): readonly LiveTable[] {
+  const tables: LiveTable[] = []
+  const pools = port.frontends.map(frontend => frontend.pool)
+  for (const [i, pool] of pools.entries()) {
+    if (pools.indexOf(pool) < i) continue
+    const isMember = (backend: Backend) => (backend.pools & (1 << pool)) !== 0
+    const all = port.backends.every(isMember)
+    const members = all ? port.backends : port.backends.filter(isMember)
+    const memberIds = all ? ids : ids.filter((_, i) => isMember(port.backends[i]!))
+    const live = before?.tables.find(table => table.pool === pool)
+    const table = placeTable(pass.dataplane, pass.arena, live, { pool, members, ids: memberIds })
     if (table === undefined) continue
-    if (table.run !== live?.run) undo.push(() => pass.arena.release(table.run))
-    tables.set(pool, table)
+    if (table.run !== live?.run) taken.runs.push(table.run)
+    tables.push(table)
   }
   return tables
 }
 
-function putFrontend(pass: Pass, port: CompiledPort, after: LivePort, frontend: Frontend): void {
-  const key = frontendKey(port, frontend)
-  const text = frontendText(key)
-  after.frontends.add(text)
-  put(pass, text, { key, value: frontendValue(port, after, frontend), owner: port.name })
-  if (frontend.kind === 'clusterIP') after.addresses.add(frontend.address)
+function putFrontend(
+  pass: Pass,
+  port: CompiledPort,
+  service: number,
+  tables: readonly LiveTable[],
+  frontend: Frontend,
+): FrontendText {
+  const text = frontendText(port, frontend)
+  const table = tables.find(({ pool }) => pool === frontend.pool)
+  put(pass, text, { value: frontendValue(port, service, table, frontend), owner: port.name })
+  return text
 }
 
-function frontendValue(port: CompiledPort, after: LivePort, { pool, onEmpty, kind, scope }: Frontend): FrontendValue {
-  const table = after.tables.get(pool)
+function frontendValue(
+  port: CompiledPort,
+  service: number,
+  table: LiveTable | undefined,
+  { pool, onEmpty, kind, scope }: Frontend,
+): FrontendValue {
   const filtered = port.sourceRanges !== undefined && kind === 'loadBalancer' && scope === 'external'
   const flags =
     (table?.wide ? FrontendFlag.WIDE : 0) |
     (onEmpty === 'drop' ? FrontendFlag.DROP : 0) |
     (filtered ? FrontendFlag.RANGES : 0)
   return {
-    service: after.id,
+    service,
     table: table?.run.start ?? 0,
     slots: table?.slots ?? 0,
     backends: table?.ids.length ?? 0,
@@ -189,8 +174,7 @@ const ADDRESS_VALUE: FrontendValue = {
 
 /** The entry that makes an address ours whatever the port. */
 export function putAddress(pass: Pass, address: string): void {
-  const key = addressKey(address)
-  put(pass, frontendText(key), { key, value: ADDRESS_VALUE, owner: '' })
+  put(pass, addressText(address), { value: ADDRESS_VALUE, owner: '' })
 }
 
 function put(pass: Pass, text: FrontendText, frontend: LiveFrontend): void {
@@ -200,5 +184,13 @@ function put(pass: Pass, text: FrontendText, frontend: LiveFrontend): void {
 }
 
 function sameValue(a: FrontendValue, b: FrontendValue): boolean {
-  return (Object.keys(ADDRESS_VALUE) as (keyof FrontendValue)[]).every(field => a[field] === b[field])
+  return (
+    a.service === b.service &&
+    a.table === b.table &&
+    a.slots === b.slots &&
+    a.backends === b.backends &&
+    a.affinity === b.affinity &&
+    a.pool === b.pool &&
+    a.flags === b.flags
+  )
 }

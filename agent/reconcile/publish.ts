@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The step of a change that clients see: names and frontends in, then those that are no longer wanted out. */
-import { addressKey, frontendText } from './keys.ts'
+import { addressText, frontendKey } from './keys.ts'
 import type { Live } from './live.ts'
 import { type Pass, putAddress } from './prepare.ts'
 
@@ -13,7 +13,8 @@ export function publish(pass: Pass, whole: boolean): void {
   }
   for (const port of pass.removed) for (const text of port.frontends) pass.drops.set(text, port.name)
   moveAddresses(pass, whole)
-  if (pass.puts.size > 0) dataplane.frontends.updateMany([...pass.puts.values()].map(({ key, value }) => [key, value]))
+  if (pass.puts.size > 0)
+    dataplane.frontends.updateMany([...pass.puts].map(([text, { value }]) => [frontendKey(text), value]))
   for (const [text, frontend] of pass.puts) live.frontends.set(text, frontend)
   dropFrontends(pass)
   if (pass.removed.length > 0) dataplane.services.deleteMany(pass.removed.map(port => port.id))
@@ -21,38 +22,30 @@ export function publish(pass: Pass, whole: boolean): void {
 
 /** The entry of a clusterIP as such comes with its first Service port and goes with its last one. */
 function moveAddresses(pass: Pass, whole: boolean): void {
-  const { addresses } = pass.live
-  const touched = new Set<string>(whole ? addresses.keys() : [])
+  const touched = new Set<string>(whole ? pass.live.addresses.keys() : [])
   for (const { before, after } of pass.prepared) {
-    for (const address of after.addresses) addOwner(pass.live, address, after.name)
-    for (const address of before?.addresses ?? []) {
-      if (!after.addresses.has(address)) addresses.get(address)?.delete(after.name)
-      touched.add(address)
-    }
-    for (const address of after.addresses) touched.add(address)
+    countAddresses(pass.live, before?.addresses, -1, touched)
+    countAddresses(pass.live, after.addresses, 1, touched)
   }
-  for (const port of pass.removed)
-    for (const address of port.addresses) {
-      addresses.get(address)?.delete(port.name)
-      touched.add(address)
-    }
+  for (const port of pass.removed) countAddresses(pass.live, port.addresses, -1, touched)
   for (const address of touched) settleAddress(pass, address)
 }
 
-function addOwner({ addresses }: Live, address: string, name: string): void {
-  const owners = addresses.get(address)
-  if (owners) owners.add(name)
-  else addresses.set(address, new Set([name]))
+function countAddresses({ addresses }: Live, some: readonly string[] = [], by: number, touched: Set<string>): void {
+  for (const address of some) {
+    addresses.set(address, (addresses.get(address) ?? 0) + by)
+    touched.add(address)
+  }
 }
 
 function settleAddress(pass: Pass, address: string): void {
-  const owners = pass.live.addresses.get(address)
-  if (owners === undefined) return
-  if (owners.size > 0) {
+  const count = pass.live.addresses.get(address)
+  if (count === undefined) return
+  if (count > 0) {
     putAddress(pass, address)
   } else {
     pass.live.addresses.delete(address)
-    pass.drops.set(frontendText(addressKey(address)), '')
+    pass.drops.set(addressText(address), '')
   }
 }
 
@@ -60,6 +53,6 @@ function settleAddress(pass: Pass, address: string): void {
 function dropFrontends({ dataplane, live, drops }: Pass): void {
   const texts = [...drops].filter(([text, owner]) => live.frontends.get(text)?.owner === owner).map(([text]) => text)
   if (texts.length === 0) return
-  dataplane.frontends.deleteMany(texts.map(text => live.frontends.get(text)!.key))
+  dataplane.frontends.deleteMany(texts.map(frontendKey))
   for (const text of texts) live.frontends.delete(text)
 }

@@ -11,11 +11,15 @@ const SERVICE_BITS = 32
 /** Bits in front of an IPv4 address within the 16 bytes. */
 const MAPPED_BITS = 96
 
+/** Of nearly every Service port. */
+export const NO_RANGES: ReadonlyMap<RangeText, Range> = new Map()
+
 /** "10.0.0.0/128": its network, and bits of the 16 bytes. */
 export type RangeText = string
 
 /** As keys of the map, with the bits behind the prefix cleared: no two alike. */
-export function rangeKeys(service: number, ranges: readonly SourceRange[]): Map<RangeText, Range> {
+export function rangeKeys(service: number, ranges: readonly SourceRange[] | undefined): ReadonlyMap<RangeText, Range> {
+  if (ranges === undefined) return NO_RANGES
   return new Map(
     ranges.map(({ address, prefix }) => {
       const bits = prefix + (address.includes(':') ? 0 : MAPPED_BITS)
@@ -34,8 +38,13 @@ function networkOf(bytes: Uint8Array, bits: number): Uint8Array {
 }
 
 /** Before frontends ask for them. */
-export function addRanges({ dataplane }: Parts, after: LivePort, before: LivePort | undefined): void {
-  const missing = [...after.ranges].filter(([text]) => !before?.ranges.has(text))
+export function addRanges(
+  { dataplane }: Parts,
+  after: ReadonlyMap<RangeText, Range>,
+  before: LivePort | undefined,
+): void {
+  if (after.size === 0) return
+  const missing = [...after].filter(([text]) => !before?.ranges.has(text))
   if (missing.length > 0) dataplane.ranges.updateMany(missing.map(([, key]) => [key, 1]))
 }
 

@@ -6,6 +6,7 @@
 import type { CompiledPort, CompiledService, ServicePortName } from '../compile/compiled.ts'
 import type { ServiceKey } from '../objects.ts'
 import { type Arena, arena } from './arena.ts'
+import { backendSlots } from './backend-slots.ts'
 import type { Dataplane } from './dataplane.ts'
 import { finishPort, finishRemoval } from './finish.ts'
 import { type IdPool, idPool } from './ids.ts'
@@ -46,8 +47,9 @@ export function reconciler(dataplane: Dataplane, options: ReconcilerOptions = {}
   const services = idPool('services', Math.min(dataplane.services.maxEntries, dataplane.counters.maxEntries))
   const backends = idPool('backends', dataplane.backends.maxEntries)
   const tables = arena(dataplane.tables.maxEntries, now)
-  const live = restore(dataplane, { services, backends, arena: tables })
-  const parts = { dataplane, live, services, backends, arena: tables }
+  const slots = backendSlots(dataplane.backends)
+  const live = restore(dataplane, { slots, services, backends, arena: tables })
+  const parts = { dataplane, live, slots, services, backends, arena: tables }
   return {
     live,
     services,

@@ -3,7 +3,7 @@ import t from 'tap'
 import { BackendState, FrontendFlag } from '../../agent/kernel/layout.gen.ts'
 import { writesOf } from '../../agent/kernel/operations.ts'
 import { reconciler } from '../../agent/reconcile/reconciler.ts'
-import { backends, desired, fixture, frontend, service } from './fixture.ts'
+import { backends, desired, fixture, frontend, liveBackend, service } from './fixture.ts'
 
 const { open, remove } = fixture('change')
 t.teardown(remove)
@@ -25,18 +25,18 @@ t.test('one endpoint more costs the backend, the table and one frontend', async 
 t.test('a backend that goes is free at once, and its id rests', async t => {
   const dataplane = open()
   const maps = reconciler(dataplane)
-  const gone = maps.live.ports.get('default/web:http/TCP')?.backends.get('10.244.0.3 8080')
+  const gone = liveBackend(dataplane, maps, 'web', 3)
   maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1, 2))), false)
-  t.equal(dataplane.backends.read(gone?.id ?? 0).state, BackendState.FREE)
+  t.equal(dataplane.backends.read(gone.id).state, BackendState.FREE)
   maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1, 2, 4))), false)
-  const added = maps.live.ports.get('default/web:http/TCP')?.backends.get('10.244.0.4 8080')
-  t.not(added?.id, gone?.id, 'not given to the next one')
+  const added = liveBackend(dataplane, maps, 'web', 4)
+  t.not(added.id, gone.id, 'not given to the next one')
   const resting = maps.backends.resting()
   maps.backends.settle(resting, () => false)
   maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1, 2, 4, 5))), false)
-  const later = maps.live.ports.get('default/web:http/TCP')?.backends.get('10.244.0.5 8080')
-  t.equal(later?.id, gone?.id, 'given out again when nothing names it')
-  t.equal(dataplane.backends.read(later?.id ?? 0).generation, (gone?.generation ?? 0) + 1, 'with another generation')
+  const later = liveBackend(dataplane, maps, 'web', 5)
+  t.equal(later.id, gone.id, 'given out again when nothing names it')
+  t.equal(dataplane.backends.read(later.id).generation, gone.generation + 1, 'with another generation')
 })
 
 t.test('a frontend that moves to another Service is never missing', async t => {

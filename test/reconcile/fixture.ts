@@ -6,6 +6,7 @@ import type { Backend, CompiledPort, CompiledService, Frontend } from '../../age
 import { type LoadedObject, loadObject } from '../../agent/kernel/objects.ts'
 import { pinFolder } from '../../agent/kernel/pins.ts'
 import { type Dataplane, dataplaneOf } from '../../agent/reconcile/dataplane.ts'
+import type { Reconciler } from '../../agent/reconcile/reconciler.ts'
 
 const objectFile = (name: string) => fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
 const SIZES = {
@@ -49,6 +50,15 @@ export function fixture(name: string, sizes: Partial<typeof SIZES> = {}): Fixtur
       rmSync(root, { recursive: true, force: true })
     },
   }
+}
+
+/** The backend 10.244.0.HOST:8080 of a Service as the maps have it. */
+export function liveBackend({ backends }: Dataplane, { live }: Reconciler, service: string, host: number) {
+  const ids = live.ports.get(`default/${service}:http/TCP`)?.backends ?? []
+  const address = Buffer.from([10, 244, 0, host])
+  const found = ids.map(id => ({ id, ...backends.read(id) })).find(({ addr }) => address.equals(addr.subarray(12)))
+  if (found === undefined) throw new Error(`${service} has no backend 10.244.0.${host}`)
+  return found
 }
 
 /** Backends 10.244.0.N:8080 in the Cluster pool of IPv4. */

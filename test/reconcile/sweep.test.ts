@@ -5,7 +5,7 @@ import { ClientKind, Dir, type Flow, FlowFlag, FlowState, SockFlag, type Tuple }
 import type { Dataplane } from '../../agent/reconcile/dataplane.ts'
 import { type Reconciler, reconciler } from '../../agent/reconcile/reconciler.ts'
 import { sweep } from '../../agent/reconcile/sweep.ts'
-import { backends, desired, fixture, frontend, service } from './fixture.ts'
+import { backends, desired, fixture, frontend, liveBackend, service } from './fixture.ts'
 
 const { open, remove } = fixture('sweep')
 t.teardown(remove)
@@ -29,7 +29,7 @@ interface Pair {
 /** Both entries of a flow from 10.244.0.200 to the first backend, as bpf/flow.h stores them. */
 function putFlow(plane: Dataplane, live: Reconciler, { port, state, age }: Pair): readonly [Tuple, Tuple] {
   const owner = live.live.ports.get('default/web:http/TCP')
-  const backend = owner?.backends.get('10.244.0.1 8080')
+  const backend = liveBackend(plane, live, 'web', 1)
   const [client, vip, pod] = ['10.244.0.200', '10.96.0.10', '10.244.0.1'].map(addressBytes) as [
     Uint8Array,
     Uint8Array,
@@ -40,8 +40,8 @@ function putFlow(plane: Dataplane, live: Reconciler, { port, state, age }: Pair)
   const reply = { saddr: pod, daddr: client, sport: 8080, dport: port, proto, dir: Dir.LEAVE }
   const common = {
     service: owner?.id ?? 0,
-    backend: backend?.id ?? 0,
-    generation: backend?.generation ?? 0,
+    backend: backend.id,
+    generation: backend.generation,
     state: FlowState[state],
   }
   const seen = (seconds: number) => BigInt(NOW - seconds) * 1_000_000_000n
@@ -98,7 +98,7 @@ t.test('a flow goes when both directions have been silent for the time of its st
 t.test('when the backend goes, datagram flows go at once and TCP keeps its own', async t => {
   const udp = putFlow(dataplane, maps, { port: 4_000, state: 'DATAGRAM', age: [0, 0] })
   const tcp = putFlow(dataplane, maps, { port: 4_001, state: 'ESTABLISHED', age: [0, 0] })
-  const gone = maps.live.ports.get('default/web:http/TCP')?.backends.get('10.244.0.1 8080')?.id ?? 0
+  const gone = liveBackend(dataplane, maps, 'web', 1).id
   maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(2))), false)
   await sweep(dataplane, maps, TIMEOUTS, clock)
   t.equal(present(udp), 0)
@@ -112,18 +112,14 @@ t.test('when the backend goes, datagram flows go at once and TCP keeps its own',
 t.test('affinity goes with its time, its backend and its Service', async t => {
   maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1, 2), { affinitySeconds: 60 })), false)
   const owner = maps.live.ports.get('default/web:http/TCP')
-  const put = (host: number, backendText: string, age: number) => {
-    const backend = owner?.backends.get(backendText)
+  const put = (host: number, backendHost: number, age: number) => {
+    const backend = liveBackend(dataplane, maps, 'web', backendHost)
     const key = { client: addressBytes(`10.244.1.${host}`), service: owner?.id ?? 0, kind: ClientKind.ADDR }
     const used = BigInt(NOW - age) * 1_000_000_000n
-    dataplane.affinity.update(key, { backend: backend?.id ?? 0, generation: backend?.generation ?? 0, used })
+    dataplane.affinity.update(key, { backend: backend.id, generation: backend.generation, used })
     return key
   }
-  const [old, young, left] = [
-    put(1, '10.244.0.1 8080', 61),
-    put(2, '10.244.0.1 8080', 59),
-    put(3, '10.244.0.2 8080', 1),
-  ]
+  const [old, young, left] = [put(1, 1, 61), put(2, 1, 59), put(3, 2, 1)]
   maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1), { affinitySeconds: 60 })), false)
   await sweep(dataplane, maps, TIMEOUTS, clock)
   t.notOk(dataplane.affinity.lookup(old), 'its time is over')
@@ -139,13 +135,13 @@ t.test('what an unconnected socket was given goes with the backend; a connected 
   const { sockets } = dataplane
   if (!sockets) throw new Error('the fixture opens the socket maps')
   const owner = maps.live.ports.get('default/web:http/TCP')
-  const backend = owner?.backends.get('10.244.0.5 8080')
+  const backend = liveBackend(dataplane, maps, 'web', 5)
   const entry = {
     addr: addressBytes('10.96.0.10'),
     port: 80,
     service: owner?.id ?? 0,
-    backend: backend?.id ?? 0,
-    generation: backend?.generation ?? 0,
+    backend: backend.id,
+    generation: backend.generation,
   }
   const keys = [1n, 2n].map(cookie => ({ cookie, addr: addressBytes('10.244.0.5'), port: 8080 }))
   sockets.orig.update(keys[0]!, { ...entry, flags: 0 })
