@@ -38,4 +38,10 @@ int probe_tcx(struct __sk_buff *skb)
 	return -1;
 }
 
+SEC("xdp")
+int probe_xdp(struct xdp_md *ctx)
+{
+	return XDP_PASS;
+}
+
 char ek_license[] SEC("license") = "Dual BSD/GPL";

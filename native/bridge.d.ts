@@ -145,6 +145,8 @@ export interface Bridge {
   mapInfo(fd: number): MapInfo | number
   programInfo(fd: number): ProgramInfo | number
   linkInfo(fd: number): LinkInfo | number
+  /** Ids of the programs on a cgroup (a descriptor of its folder) or a device (tcx: its index), in the order in which they run. */
+  attachedPrograms(target: number, attachType: number): number[] | number
   /** Raw BTF of a BTF object by its id (MapInfo.btfId). */
   btfById(id: number): Buffer | number
   /** Possible CPUs: per-CPU values are this many, each padded to 8 bytes. */

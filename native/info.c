@@ -46,7 +46,7 @@ static napi_value map_info(napi_env env, napi_callback_info callback)
 	return result;
 }
 
-static napi_value map_ids(napi_env env, const uint32_t *ids, uint32_t count)
+static napi_value id_array(napi_env env, const uint32_t *ids, uint32_t count)
 {
 	napi_value list = NULL;
 
@@ -73,7 +73,7 @@ static napi_value program_result(napi_env env, const struct bpf_prog_info *info,
 	result_set_number(env, result, "verifiedInsns", info->verified_insns);
 	result_set_bigint(env, result, "runTimeNs", info->run_time_ns);
 	result_set_bigint(env, result, "runCount", info->run_cnt);
-	napi_set_named_property(env, result, "mapIds", map_ids(env, ids, info->nr_map_ids));
+	napi_set_named_property(env, result, "mapIds", id_array(env, ids, info->nr_map_ids));
 	return result;
 }
 
@@ -196,7 +196,29 @@ static napi_value program_by_id(napi_env env, napi_callback_info callback)
 	return result_descriptor(env, bpf_prog_get_fd_by_id(id));
 }
 
+/* The kernel lets one place hold no more programs (BPF_CGROUP_MAX_PROGS, BPF_MPROG_MAX). */
+#define ATTACHED_PROGRAMS 64
+
+static napi_value attached_programs(napi_env env, napi_callback_info callback)
+{
+	uint32_t ids[ATTACHED_PROGRAMS] = {};
+	LIBBPF_OPTS(bpf_prog_query_opts, options, .prog_ids = ids, .prog_cnt = ATTACHED_PROGRAMS);
+	struct call call;
+	int64_t target, type;
+	int error;
+
+	if (!call_begin(&call, env, callback) ||
+	    !argument_integer(&call, call.arguments[0], "target", 0, INT32_MAX, &target) ||
+	    !argument_integer(&call, call.arguments[1], "attachType", 0, INT32_MAX, &type))
+		return NULL;
+	error = bpf_prog_query_opts((int)target, (enum bpf_attach_type)type, &options);
+	if (error)
+		return result_number(env, error);
+	return id_array(env, ids, options.prog_cnt);
+}
+
 const struct function info_functions[] = {
+	{"attachedPrograms", attached_programs},
 	{"mapInfo", map_info},
 	{"programInfo", program_info},
 	{"linkInfo", link_info},

@@ -12,6 +12,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   flows: async () => (await import('./flows.ts')).flowsCommand(),
   events: async () => (await import('./events.ts')).eventsCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
+  preflight: async () => (await import('./preflight.ts')).preflightCommand(),
   migrate: async () => (await import('./migrate.ts')).migrateCommand(),
   cleanup: async () => (await import('./cleanup.ts')).cleanupCommand(),
 }

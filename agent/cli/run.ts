@@ -4,11 +4,12 @@ import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { pino } from 'pino'
 import { startAgent } from '../agent.ts'
-import { type Config, ConfigError, defaultConfig, readConfig } from '../config.ts'
+import type { Config } from '../config.ts'
 import { KernelError } from '../kernel/errno.ts'
 import { MismatchError } from '../kernel/mismatch.ts'
 import { manifestsSource } from '../source/manifests/manifests.ts'
 import { type Source, SourceError } from '../source/source.ts'
+import { configOf } from './config-option.ts'
 import { UserError } from './output.ts'
 
 interface RunOptions {
@@ -41,7 +42,7 @@ Examples:
 }
 
 async function run(options: RunOptions): Promise<void> {
-  const config = configOf(options)
+  const config = configOf(options.config)
   const log = pino({ level: options.logLevel, base: { node: config.nodeName } })
   const ended = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve())
@@ -77,15 +78,6 @@ async function sourceOf({ manifests, kubeconfig }: RunOptions, config: Config): 
     throw new UserError('give --kubeconfig FILE, or --manifests FOLDER (this is no pod with a service account)', 2)
   const { kubernetesSource } = await import('../source/kubernetes/kubernetes.ts')
   return kubernetesSource({ kubeconfig, nodeName, serviceProxyName })
-}
-
-function configOf({ config }: RunOptions): Config {
-  try {
-    return config === undefined ? defaultConfig() : readConfig(config)
-  } catch (error) {
-    if (error instanceof ConfigError) throw new UserError(error.message, 2)
-    throw error
-  }
 }
 
 function explain(error: unknown): never {

@@ -20,7 +20,7 @@ interface Probe extends Omit<Feature, 'present'> {
   readonly try: () => boolean
 }
 
-const OBJECT = built('probe')
+export const OBJECT = built('probe')
 
 const PROBES: readonly Probe[] = [
   {
@@ -69,7 +69,7 @@ const PROBES: readonly Probe[] = [
   },
 ]
 
-function built(name: string): string {
+export function built(name: string): string {
   return fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
 }
 
@@ -91,7 +91,7 @@ export function loads(file: string, program: string): boolean {
 const { EPERM, ENODEV } = constants.errno
 
 /** Loads one program of an object and looks at it; undefined when the kernel does not take it. */
-function withProgram<T>(file: string, program: string, look: (fd: number) => T): T | undefined {
+export function withProgram<T>(file: string, program: string, look: (fd: number) => T): T | undefined {
   const object = checkValue(bridge.objectOpen(readFileSync(file), 'probe'), 'open object', file)
   try {
     for (const { name } of bridge.objectPrograms(object))

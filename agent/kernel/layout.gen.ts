@@ -1022,9 +1022,23 @@ export const PROGRAMS = {
     { name: 'probe_release', section: 'cgroup/sock_release' },
     { name: 'probe_set_retval', section: 'cgroup/connect4' },
     { name: 'probe_tcx', section: 'tc' },
+    { name: 'probe_xdp', section: 'xdp' },
   ],
   probe_destroy: [
     { name: 'probe_destroy', section: 'iter/udp' },
+  ],
+  probe_hooks: [
+    { name: 'sock_bound4', section: 'cgroup/post_bind4' },
+    { name: 'sock_bound6', section: 'cgroup/post_bind6' },
+    { name: 'sock_connect4', section: 'cgroup/connect4' },
+    { name: 'sock_connect6', section: 'cgroup/connect6' },
+    { name: 'sock_peername4', section: 'cgroup/getpeername4' },
+    { name: 'sock_peername6', section: 'cgroup/getpeername6' },
+    { name: 'sock_recvmsg4', section: 'cgroup/recvmsg4' },
+    { name: 'sock_recvmsg6', section: 'cgroup/recvmsg6' },
+    { name: 'sock_release', section: 'cgroup/sock_release' },
+    { name: 'sock_sendmsg4', section: 'cgroup/sendmsg4' },
+    { name: 'sock_sendmsg6', section: 'cgroup/sendmsg6' },
   ],
   socket: [
     { name: 'sock_bound4', section: 'cgroup/post_bind4' },

@@ -126,6 +126,7 @@ await inNamespace(import.meta.filename, () => {
     { name: 'openPinned', args: () => [path] },
     { name: 'mapById', args: () => [good(bridge.mapInfo(map)).id] },
     { name: 'programById', args: () => [good(bridge.programInfo(program)).id] },
+    { name: 'attachedPrograms', args: () => [1, 46] },
     { name: 'mapInfo', args: () => [map] },
     { name: 'programInfo', args: () => [program] },
     { name: 'linkInfo', args: () => [link] },
