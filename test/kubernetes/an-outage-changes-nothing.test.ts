@@ -2,12 +2,14 @@
 import type { ServerResponse } from 'node:http'
 import t from 'tap'
 import { createStore } from './api-store.ts'
+import { toProtobuf } from './encode.ts'
 import { service, slice } from './objects.ts'
-import { read, settle, startServer } from './source.ts'
+import { inEachEncoding, read, settle, startServer } from './source.ts'
+import type { Watcher } from './watcher.ts'
 
 const objects = [service('web'), slice('web-1', ['10.1.0.1'])]
 
-t.test('the server is down, and comes back', async t => {
+inEachEncoding(t, 'the server is down, and comes back', async t => {
   const server = await startServer(t, objects)
   const reading = await read(t, server)
   await reading.until(() => server.watchers.size === 3)
@@ -34,23 +36,33 @@ t.test('the server is down, and comes back', async t => {
   t.equal(again.lists('Service').length, 0, 'so short an absence needs no list')
 })
 
-t.test('after a long outage all is listed: the server may have been restored to an older version', async t => {
-  const server = await startServer(t, objects)
-  server.store.put(service('written-after-the-back-up'))
-  server.store.version += 1_000
-  for (let i = 0; i < 5; i++) server.store.put(service('web', {}, { labels: { i: String(i) } }))
-  const reading = await read(t, server, { times: { outage: 100 } })
-  await reading.until(() => server.watchers.size === 3)
-  const { port } = new URL(server.url)
-  await server.stop()
-  await settle()
-  const again = await startServer(t, [...objects, service('c')], { port: Number(port), store: createStore(500) })
-  await reading.until(() => reading.services.has('default/c'))
-  await reading.until(() => !reading.services.has('default/written-after-the-back-up'))
-  again.store.put(service('d'))
-  await reading.until(() => reading.services.has('default/d'))
-  t.ok(reading.services.has('default/web'))
-})
+inEachEncoding(
+  t,
+  'after a long outage all is listed: the server may have been restored to an older version',
+  async t => {
+    const server = await startServer(t, objects)
+    server.store.put(service('written-after-the-back-up'))
+    server.store.version += 1_000
+    for (let i = 0; i < 5; i++) server.store.put(service('web', {}, { labels: { i: String(i) } }))
+    const reading = await read(t, server, { times: { outage: 100 } })
+    await reading.until(() => server.watchers.size === 3)
+    const { port } = new URL(server.url)
+    await server.stop()
+    await settle()
+    const again = await startServer(t, [...objects, service('c')], { port: Number(port), store: createStore(500) })
+    await reading.until(() => reading.services.has('default/c'))
+    await reading.until(() => !reading.services.has('default/written-after-the-back-up'))
+    again.store.put(service('d'))
+    await reading.until(() => reading.services.has('default/d'))
+    t.ok(reading.services.has('default/web'))
+  },
+)
+
+const LIST = { kind: 'ServiceList', metadata: { resourceVersion: '1' }, items: [service('web')] }
+
+function answerProtobuf(bytes: Buffer): (response: ServerResponse) => void {
+  return response => response.writeHead(200, { 'content-type': 'application/vnd.kubernetes.protobuf' }).end(bytes)
+}
 
 const NONSENSE: Readonly<Record<string, readonly [(response: ServerResponse) => void, RegExp]>> = {
   'a page of HTML': [response => response.end('<html>log in</html>'), /the answer is not JSON: "<html>log in<\/html>"/],
@@ -69,6 +81,12 @@ const NONSENSE: Readonly<Record<string, readonly [(response: ServerResponse) => 
     /the answer is no Service: "{\\"metadata\\":{}}"/,
   ],
   'a redirect': [response => response.writeHead(302, { location: '/login' }).end(), /302 without a reason/],
+  'a page of HTML that it calls protobuf': [
+    answerProtobuf(Buffer.from('<html>')),
+    /is not protobuf of Kubernetes: "<html>"/,
+  ],
+  'half a message': [answerProtobuf(toProtobuf(LIST).subarray(0, -1)), /the answer is no Unknown in protobuf/],
+  'a message of another kind': [answerProtobuf(toProtobuf({ kind: 'Status' })), /the answer is no \w+List/],
   'no HTTP': [response => response.socket?.end('SSH-2.0-OpenSSH_9.2\r\n'), /Parse Error: Expected HTTP/],
 }
 
@@ -89,27 +107,33 @@ for (const [what, [answer, reason]] of Object.entries(NONSENSE))
     t.ok(reading.services.has('default/web'))
   })
 
-t.test('a watch brings nonsense', async t => {
+const NONSENSE_EVENTS: readonly ((watcher: Watcher) => void)[] = [
+  watcher => watcher.bytes('<html>\n'),
+  watcher => watcher.frame('NEWS', { kind: 'Status' }),
+  watcher => watcher.frame('ADDED', { kind: 'Status' }),
+  watcher => watcher.bytes(watcher.encoding === 'json' ? '[]\n' : Buffer.from([0, 0, 0, 3, 1, 2, 3])),
+]
+
+inEachEncoding(t, 'a watch brings nonsense', async t => {
   const server = await startServer(t, objects)
   const reading = await read(t, server)
   await reading.until(() => server.watchers.size === 3)
-  for (const frame of [
-    '<html>\n',
-    '{"type":"NEWS","object":{}}\n',
-    '[]\n',
-    '{"type":"ADDED","object":{"kind":"Pod"}}\n',
-  ]) {
-    for (const watcher of server.watchers) watcher.bytes(frame)
+  for (const send of NONSENSE_EVENTS) {
+    for (const watcher of server.watchers) send(watcher)
     await reading.until(() => reading.problems().some(problem => problem.includes('the answer is')))
     await reading.until(() => reading.problems().length === 0 && server.watchers.size === 3)
   }
+  t.ok(
+    [...server.watchers].every(watcher => watcher.encoding === 'json'),
+    'after protobuf that is none JSON is asked for',
+  )
   server.store.put(service('b'))
   await reading.until(() => reading.services.has('default/b'))
   t.equal(server.lists('Service').length, 1, 'it goes on from where it was')
   t.equal(reading.updates.length, 2)
 })
 
-t.test('nobody is there from the start', async t => {
+inEachEncoding(t, 'nobody is there from the start', async t => {
   const server = await startServer(t, objects)
   const { port } = new URL(server.url)
   await server.stop()

@@ -7,6 +7,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import https, { type ServerOptions } from 'node:https'
 import { type AddressInfo, isIPv6 } from 'node:net'
 import { createStore, type Store } from './api-store.ts'
+import { contentType, type EncodingName, encode, negotiate } from './encode.ts'
 import { selectorOf } from './selectors.ts'
 import { createWatcher, type Watcher } from './watcher.ts'
 
@@ -22,6 +23,8 @@ export interface Asked {
   readonly isWatch: boolean
   readonly query: URLSearchParams
   readonly headers: IncomingMessage['headers']
+  /** Of the answer. */
+  readonly encoding: EncodingName
   /** Milliseconds of performance.now(). */
   readonly at: number
 }
@@ -42,6 +45,13 @@ export interface FakeServer {
   store: Store
   readonly asked: Asked[]
   readonly watchers: Set<Watcher>
+  /** What it can write, and so answers with 406 when nothing else is accepted. */
+  encodings: readonly EncodingName[]
+  /**
+   * Whether it can begin a watch with all that there is. A server that can't, and has never heard of it, sends all that there is
+   * and no end of it. Requests that it refuses for that are not in `asked`, and not intercepted.
+   */
+  initialEvents: 'refused' | 'ignored' | 'sent'
   /** Undefined: as a good server. */
   intercept: (asked: Asked) => Answer | undefined
   /** Bytes that watches write at once; 0: as they come. */
@@ -59,6 +69,7 @@ export interface FakeOptions {
   readonly port?: number
   readonly tls?: ServerOptions
   readonly store?: Store
+  readonly encodings?: readonly EncodingName[]
 }
 
 export async function startApiServer(options: FakeOptions = {}): Promise<FakeServer> {
@@ -73,6 +84,8 @@ export async function startApiServer(options: FakeOptions = {}): Promise<FakeSer
     store: options.store ?? createStore(),
     asked,
     watchers: new Set(),
+    encodings: options.encodings ?? ['json', 'protobuf'],
+    initialEvents: 'refused',
     intercept: () => undefined,
     split: 0,
     bookmarksFirst: false,
@@ -91,17 +104,23 @@ export async function startApiServer(options: FakeOptions = {}): Promise<FakeSer
 function serve(fake: FakeServer, request: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://server')
   const kind = KINDS[pathname]
-  if (kind === undefined) {
-    refuse(response, { code: 404, reason: 'NotFound', message: `no ${pathname}` })
+  const encoding = negotiate(request.headers.accept ?? '*/*', fake.encodings)
+  if (kind === undefined || encoding === undefined) {
+    const status = kind === undefined ? { code: 404, reason: 'NotFound' } : { code: 406, reason: 'NotAcceptable' }
+    refuse(response, { ...status, message: pathname }, 'json')
+    return
+  }
+  if (query.has('sendInitialEvents') && fake.initialEvents === 'refused') {
+    refuse(response, INITIAL_EVENTS, encoding)
     return
   }
   const isWatch = query.get('watch') === 'true'
-  const asked = { kind, isWatch, query, headers: request.headers, at: performance.now() }
+  const asked = { kind, isWatch, query, headers: request.headers, encoding, at: performance.now() }
   fake.asked.push(asked)
   const instead = fake.intercept(asked)
   if (instead === 'silence') return
   if (typeof instead === 'function') instead(response)
-  else if (instead) refuse(response, instead)
+  else if (instead) refuse(response, instead, encoding)
   else if (isWatch) watch(fake, asked, response)
   else list(fake, asked, response)
 }
@@ -113,37 +132,44 @@ export function statusBody({ code, reason = '', message = '', details = {} }: St
 
 export const EXPIRED: Status = { code: 410, reason: 'Expired', message: 'too old resource version' }
 
-function refuse(response: ServerResponse, status: Status): void {
-  response.writeHead(status.code, { 'content-type': 'application/json', ...status.headers })
-  response.end(JSON.stringify(statusBody(status)))
+/** As servers before 1.27, and those where the feature is switched off. */
+export const INITIAL_EVENTS: Status = {
+  code: 422,
+  reason: 'Invalid',
+  message: 'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden',
 }
 
-function list({ store }: FakeServer, { kind, query }: Asked, response: ServerResponse): void {
+function refuse(response: ServerResponse, status: Status, encoding: EncodingName): void {
+  response.writeHead(status.code, { 'content-type': contentType(encoding, false), ...status.headers })
+  response.end(encode(encoding, statusBody(status)))
+}
+
+function list({ store }: FakeServer, { kind, query, encoding }: Asked, response: ServerResponse): void {
   const limit = Number(query.get('limit') ?? 0)
   const token = query.get('continue')
   const { version, after } = token ? JSON.parse(atob(token)) : { version: store.version, after: '' }
   if (token && version < store.compacted) {
-    refuse(response, EXPIRED)
+    refuse(response, EXPIRED, encoding)
     return
   }
   const rest = store.list(kind, selectorOf(query), version).filter(([key]) => key > after)
   const page = limit > 0 ? rest.slice(0, limit) : rest
   const more = page.length < rest.length && { continue: btoa(JSON.stringify({ version, after: page.at(-1)?.[0] })) }
-  const items = page.map(([, object]) => ({ ...object, kind: undefined, apiVersion: undefined }))
+  const items = page.map(([, object]) => object)
   const body = { kind: `${kind}List`, apiVersion: 'v1', metadata: { resourceVersion: String(version), ...more }, items }
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  response.writeHead(200, { 'content-type': contentType(encoding, false) }).end(encode(encoding, body))
 }
 
-function watch(fake: FakeServer, { kind, query }: Asked, response: ServerResponse): void {
+function watch(fake: FakeServer, { kind, query, encoding }: Asked, response: ServerResponse): void {
   const { store } = fake
-  const version = Number(query.get('resourceVersion'))
-  if (version < store.compacted) {
-    refuse(response, EXPIRED)
+  const version = query.has('resourceVersion') ? Number(query.get('resourceVersion')) : undefined
+  if (version !== undefined && version < store.compacted) {
+    refuse(response, EXPIRED, encoding)
     return
   }
-  response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders()
+  response.writeHead(200, { 'content-type': contentType(encoding, true) }).flushHeaders()
   const selects = selectorOf(query)
-  const watcher = createWatcher({ store, kind, selects, version, response, split: () => fake.split })
+  const watcher = createWatcher({ store, kind, selects, version, encoding, response, split: () => fake.split })
   fake.watchers.add(watcher)
   store.onChange.add(watcher.tell)
   const timer = setTimeout(watcher.end, Number(query.get('timeoutSeconds')) * 1_000)
@@ -154,4 +180,5 @@ function watch(fake: FakeServer, { kind, query }: Asked, response: ServerRespons
   })
   if (fake.bookmarksFirst) watcher.bookmark()
   watcher.tell()
+  if (version === undefined && fake.initialEvents === 'sent') watcher.bookmark(true)
 }

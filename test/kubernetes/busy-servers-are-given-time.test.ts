@@ -4,7 +4,7 @@ import { createBackoff } from '../../agent/source/kubernetes/backoff.ts'
 import { retryAfter } from '../../agent/source/kubernetes/failure.ts'
 import type { Asked, Status } from './api-server.ts'
 import { service } from './objects.ts'
-import { read, startServer } from './source.ts'
+import { inEachEncoding, read, startServer } from './source.ts'
 
 const TOO_MANY: Status = {
   code: 429,
@@ -14,7 +14,7 @@ const TOO_MANY: Status = {
 }
 
 for (const isWatch of [false, true])
-  t.test(`429 to a ${isWatch ? 'watch' : 'list'}: it comes back when it was told to`, async t => {
+  inEachEncoding(t, `429 to a ${isWatch ? 'watch' : 'list'}: it comes back when it was told to`, async t => {
     const server = await startServer(t, [service('web')])
     server.intercept = asked => (isServices(asked, isWatch) && nth(asked) === 1 ? TOO_MANY : undefined)
     const asked = () => (isWatch ? server.watches('Service') : server.lists('Service'))
@@ -34,7 +34,7 @@ function isServices({ kind, isWatch }: Asked, watches: boolean): boolean {
   return kind === 'Service' && isWatch === watches
 }
 
-t.test('500 to lists: it waits longer each time, and syncs when it is over', async t => {
+inEachEncoding(t, '500 to lists: it waits longer each time, and syncs when it is over', async t => {
   const server = await startServer(t, [service('web')])
   server.intercept = ({ kind }) =>
     kind === 'Service' && server.lists(kind).length < 6

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
 import { node, service, slice } from './objects.ts'
-import { addresses, read, settle, startServer } from './source.ts'
+import { addresses, inEachEncoding, read, settle, startServer } from './source.ts'
 
-t.test('what comes, changes and goes is told', async t => {
+inEachEncoding(t, 'what comes, changes and goes is told', async t => {
   const server = await startServer(t, [service('web'), slice('web-1', ['10.1.0.1'])])
   const reading = await read(t, server)
   await reading.synced()
@@ -28,7 +28,7 @@ t.test('what comes, changes and goes is told', async t => {
   t.same(reading.problems(), [])
 })
 
-t.test('a slice moves from one Service to another', async t => {
+inEachEncoding(t, 'a slice moves from one Service to another', async t => {
   const server = await startServer(t, [service('a'), service('b'), slice('a-1', ['10.1.0.1'])])
   const reading = await read(t, server)
   await reading.synced()
@@ -38,7 +38,7 @@ t.test('a slice moves from one Service to another', async t => {
   t.same(addresses(reading.services.get('default/a')), [])
 })
 
-t.test('slices whose Service is not there are not told', async t => {
+inEachEncoding(t, 'slices whose Service is not there are not told', async t => {
   const server = await startServer(t, [slice('web-1', ['10.1.0.1'])])
   const reading = await read(t, server)
   await reading.synced()
@@ -48,7 +48,7 @@ t.test('slices whose Service is not there are not told', async t => {
   t.equal(reading.updates[0]?.services.size, 0)
 })
 
-t.test('a burst of changes is one update', async t => {
+inEachEncoding(t, 'a burst of changes is one update', async t => {
   const server = await startServer(t, [service('web')])
   const reading = await read(t, server, { times: { batch: 500 } })
   await reading.synced()
@@ -62,7 +62,7 @@ t.test('a burst of changes is one update', async t => {
   t.same(addresses(reading.services.get('default/s199')), ['10.1.0.199'])
 })
 
-t.test('a change of what is not used is not told', async t => {
+inEachEncoding(t, 'a change of what is not used is not told', async t => {
   const server = await startServer(t, [service('web'), slice('web-1', ['10.1.0.1']), node('node1')])
   const reading = await read(t, server)
   await reading.synced()

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { EXPIRED, type FakeServer, statusBody } from './api-server.ts'
 import { service, slice } from './objects.ts'
-import { addresses, type Reading, read, settle, startServer } from './source.ts'
+import { addresses, inEachEncoding, type Reading, read, settle, startServer } from './source.ts'
 
 interface Scene {
   readonly server: FakeServer
@@ -38,21 +38,21 @@ async function expectDeltas(t: Test, { server, reading }: Scene): Promise<void> 
   t.same([...reading.complaints], [], 'it belongs to life')
 }
 
-t.test('410 as the answer to a watch', async t => {
+inEachEncoding(t, '410 as the answer to a watch', async t => {
   const scene = await begin(t)
   changeUnseen(scene.server)
   for (const watcher of scene.server.watchers) watcher.break()
   await expectDeltas(t, scene)
 })
 
-t.test('410 as an event of a watch', async t => {
+inEachEncoding(t, '410 as an event of a watch', async t => {
   const scene = await begin(t)
   changeUnseen(scene.server)
   for (const watcher of scene.server.watchers) watcher.frame('ERROR', statusBody(EXPIRED))
   await expectDeltas(t, scene)
 })
 
-t.test('a server whose cache is behind says so in its own way', async t => {
+inEachEncoding(t, 'a server whose cache is behind says so in its own way', async t => {
   const scene = await begin(t)
   changeUnseen(scene.server)
   const details = { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }] }
@@ -66,7 +66,7 @@ t.test('a server whose cache is behind says so in its own way', async t => {
   await expectDeltas(t, scene)
 })
 
-t.test('when nothing has changed, nothing is told', async t => {
+inEachEncoding(t, 'when nothing has changed, nothing is told', async t => {
   const { server, reading } = await begin(t)
   for (const watcher of server.watchers) watcher.frame('ERROR', statusBody(EXPIRED))
   await reading.until(() => server.lists('Service').length === 2)
@@ -74,14 +74,18 @@ t.test('when nothing has changed, nothing is told', async t => {
   t.equal(reading.updates.length, 1)
 })
 
-t.test('a server that answers 410 for ever is not asked in a busy loop, and is followed all the same', async t => {
-  const { server, reading } = await begin(t)
-  server.intercept = ({ isWatch }) => (isWatch ? EXPIRED : undefined)
-  for (const watcher of server.watchers) watcher.break()
-  const from = performance.now()
-  await reading.until(() => server.lists('Service').length === 6)
-  t.ok(performance.now() - from > 20 * 0.5 * (1 + 2 + 4 + 8), 'each wait is longer')
-  server.store.put(service('comes'))
-  await reading.until(() => reading.services.has('default/comes'))
-  t.match(reading.problems(), [/nodes, services can't be read since .*: 410 Expired: too old resource version/])
-})
+inEachEncoding(
+  t,
+  'a server that answers 410 for ever is not asked in a busy loop, and is followed all the same',
+  async t => {
+    const { server, reading } = await begin(t)
+    server.intercept = ({ isWatch }) => (isWatch ? EXPIRED : undefined)
+    for (const watcher of server.watchers) watcher.break()
+    const from = performance.now()
+    await reading.until(() => server.lists('Service').length === 6)
+    t.ok(performance.now() - from > 20 * 0.5 * (1 + 2 + 4 + 8), 'each wait is longer')
+    server.store.put(service('comes'))
+    await reading.until(() => reading.services.has('default/comes'))
+    t.match(reading.problems(), [/nodes, services can't be read since .*: 410 Expired: too old resource version/])
+  },
+)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
 import { service, slice } from './objects.ts'
-import { addresses, read, settle, startServer } from './source.ts'
+import { addresses, inEachEncoding, read, settle, startServer } from './source.ts'
 
-t.test('a watch without a byte is given up, and goes on over another connection', async t => {
+inEachEncoding(t, 'a watch without a byte is given up, and goes on over another connection', async t => {
   const server = await startServer(t, [service('web')])
   const reading = await read(t, server, { times: { idle: 400 } })
   await reading.synced()
@@ -18,7 +18,7 @@ t.test('a watch without a byte is given up, and goes on over another connection'
   t.same([...reading.complaints], [])
 })
 
-t.test('bookmarks keep a quiet watch', async t => {
+inEachEncoding(t, 'bookmarks keep a quiet watch', async t => {
   const server = await startServer(t, [service('web')])
   const reading = await read(t, server, { times: { idle: 400 } })
   await reading.until(() => server.watchers.size === 3)
@@ -32,17 +32,20 @@ t.test('bookmarks keep a quiet watch', async t => {
   t.equal(server.asked.filter(({ isWatch }) => isWatch).length, 3)
 })
 
-t.test('a server that takes requests and never answers', async t => {
+inEachEncoding(t, 'a server that takes requests and never answers', async t => {
   const server = await startServer(t, [service('web')])
   server.intercept = () => (server.lists('Service').length < 3 ? 'silence' : undefined)
   const reading = await read(t, server, { times: { answer: 200 } })
-  await reading.until(() => reading.problems().length === 1)
-  t.match(reading.problems(), [/endpointslices, nodes, services can't be read since .*: no answer within 0\.2 s\./])
+  await reading.until(() =>
+    /endpointslices, nodes, services can't be read since .*: no answer within 0\.2 s\./.test(
+      String(reading.problems()),
+    ),
+  )
   await reading.synced()
   await reading.until(() => reading.problems().length === 0)
 })
 
-t.test('a list that stops in the middle', async t => {
+inEachEncoding(t, 'a list that stops in the middle', async t => {
   const server = await startServer(t, [service('web')])
   server.intercept = ({ kind }) => {
     if (kind !== 'Service' || server.lists(kind).length > 1) return undefined

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
 import { service, slice } from './objects.ts'
-import { addresses, read, startServer } from './source.ts'
+import { addresses, inEachEncoding, read, startServer } from './source.ts'
 
 const PROXY = 'service.kubernetes.io/service-proxy-name'
 const HEADLESS = 'service.kubernetes.io/headless'
 
-t.test('Services of other proxies are not sent, and the label is followed live', async t => {
+inEachEncoding(t, 'Services of other proxies are not sent, and the label is followed live', async t => {
   const server = await startServer(t, [service('web'), service('other', {}, { labels: { [PROXY]: 'other' } })])
   const reading = await read(t, server)
   await reading.synced()
@@ -18,7 +18,7 @@ t.test('Services of other proxies are not sent, and the label is followed live',
   await reading.until(() => reading.services.has('default/web'))
 })
 
-t.test('with a name of our own all are read, with the label', async t => {
+inEachEncoding(t, 'with a name of our own all are read, with the label', async t => {
   const labelled = (value: string) => service(value, {}, { labels: { [PROXY]: value, app: 'x' } })
   const server = await startServer(t, [service('web'), labelled('ours'), labelled('theirs')])
   const reading = await read(t, server, { serviceProxyName: 'ours' })
@@ -27,7 +27,7 @@ t.test('with a name of our own all are read, with the label', async t => {
   t.same(reading.services.get('default/theirs')?.service.labels, { [PROXY]: 'theirs' }, 'compile/ tells them apart')
 })
 
-t.test('slices with the headless label, and those of no Service, are not sent', async t => {
+inEachEncoding(t, 'slices with the headless label, and those of no Service, are not sent', async t => {
   const labelled = (name: string, labels: object) => {
     const made = slice(name, ['10.1.0.9'])
     return { ...made, metadata: { ...made.metadata, labels: { ...made.metadata.labels, ...labels } } }

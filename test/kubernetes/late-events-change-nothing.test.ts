@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { isNewer } from '../../agent/source/kubernetes/collection.ts'
 import type { FakeServer } from './api-server.ts'
 import { type ApiObject, service, slice } from './objects.ts'
-import { addresses, read, settle, startServer } from './source.ts'
+import { addresses, inEachEncoding, read, settle, startServer } from './source.ts'
 
 async function begin(t: Test) {
   const server = await startServer(t, [service('web')])
@@ -18,7 +18,7 @@ function send(server: FakeServer, type: string, object: ApiObject): void {
   for (const watcher of server.watchers) if (watcher.kind === object.kind) watcher.frame(type, object)
 }
 
-t.test('events that come twice', async t => {
+inEachEncoding(t, 'events that come twice', async t => {
   const { server, reading, known } = await begin(t)
   const second = server.store.put(slice('web-1', ['10.1.0.2']))
   await reading.until(() => known()[0] === '10.1.0.2')
@@ -27,7 +27,7 @@ t.test('events that come twice', async t => {
   t.equal(reading.updates.length, 2)
 })
 
-t.test('an older version of an object', async t => {
+inEachEncoding(t, 'an older version of an object', async t => {
   const { server, reading, first, known } = await begin(t)
   server.store.put(slice('web-1', ['10.1.0.2']))
   await reading.until(() => known()[0] === '10.1.0.2')
@@ -41,7 +41,7 @@ t.test('an older version of an object', async t => {
   t.equal(server.watches('EndpointSlice')[1]?.query.get('resourceVersion'), String(server.store.version))
 })
 
-t.test('an event of an object that is gone', async t => {
+inEachEncoding(t, 'an event of an object that is gone', async t => {
   const { server, reading, first, known } = await begin(t)
   server.store.delete('EndpointSlice', 'web-1')
   await reading.until(() => known().length === 0)
@@ -52,7 +52,7 @@ t.test('an event of an object that is gone', async t => {
   await reading.until(() => known()[0] === '10.1.0.3')
 })
 
-t.test('an object that is gone twice', async t => {
+inEachEncoding(t, 'an object that is gone twice', async t => {
   const { server, reading, first, known } = await begin(t)
   server.store.delete('EndpointSlice', 'web-1')
   await reading.until(() => known().length === 0)

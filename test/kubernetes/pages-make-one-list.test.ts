@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
 import { node, service, slice } from './objects.ts'
-import { addresses, read, settle, startServer } from './source.ts'
+import { addresses, inEachEncoding, read, settle, startServer } from './source.ts'
 
 const COUNT = 1_203
 const many = Array.from({ length: COUNT }, (_, i) => [
@@ -9,7 +9,7 @@ const many = Array.from({ length: COUNT }, (_, i) => [
   slice(`s${i}-1`, [`10.244.0.${i % 250}`]),
 ]).flat()
 
-t.test('all pages of all kinds make the first update, and nothing is told before', async t => {
+inEachEncoding(t, 'all pages of all kinds make the first update, and nothing is told before', async t => {
   const server = await startServer(t, [...many, node('node1'), node('node2')])
   let release = () => {}
   server.intercept = ({ kind, query }) => {
@@ -37,7 +37,7 @@ t.test('all pages of all kinds make the first update, and nothing is told before
   t.equal(reading.updates.length, 1)
 })
 
-t.test('when a page is no more the list begins again', async t => {
+inEachEncoding(t, 'when a page is no more the list begins again', async t => {
   const server = await startServer(t, many)
   server.intercept = ({ kind, query }) => {
     if (kind === 'Service' && query.has('continue')) server.store.compacted = server.store.version + 1
@@ -58,7 +58,7 @@ t.test('when a page is no more the list begins again', async t => {
   )
 })
 
-t.test('a node that is not there is told as none', async t => {
+inEachEncoding(t, 'a node that is not there is told as none', async t => {
   const server = await startServer(t, [node('node2')])
   const reading = await read(t, server)
   await reading.synced()

@@ -61,7 +61,7 @@ t.test('it prints the same as from a file', async t => {
 })
 
 t.test('objects that can not be used are told, and the rest is printed', async t => {
-  const server = await startServer(t, [...objects, service('bad', { ports: 7 })])
+  const server = await startServer(t, [...objects, service('bad', { ports: 7 })], { encodings: ['json'] })
   const outcome = await evenkeel(['render', '--kubeconfig', kubeconfig(t, server.url), '--node', 'node1', '-o', 'json'])
   t.equal(outcome.code, 1)
   t.match(outcome.stderr, /^error: Service default\/bad: spec\.ports: 7 is not a list/)

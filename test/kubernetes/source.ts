@@ -10,16 +10,33 @@ import { type KubernetesOptions, kubernetesSource } from '../../agent/source/kub
 import type { Times } from '../../agent/source/kubernetes/times.ts'
 import type { Problem, Update } from '../../agent/source/source.ts'
 import { type FakeOptions, type FakeServer, startApiServer } from './api-server.ts'
+import type { EncodingName } from './encode.ts'
 import type { ApiObject } from './objects.ts'
 
 /** Everything sooner than in earnest. */
 const TIMES: Partial<Times> = { shortWatch: 100, firstRetry: 20, maxRetry: 200, answer: 5_000 }
 
 export async function startServer(t: Test, objects: readonly ApiObject[] = [], options: FakeOptions = {}) {
-  const server = await startApiServer(options)
+  const { encodings = ENCODINGS } = t.context as { readonly encodings?: readonly EncodingName[] }
+  const server = await startApiServer({ encodings, ...options })
   t.teardown(() => server.stop())
   for (const object of objects) server.store.put(object)
   return server
+}
+
+const ENCODINGS: readonly EncodingName[] = ['json', 'protobuf']
+
+/** The same with a server that writes protobuf to those who accept it, and with one that has JSON alone. */
+export function inEachEncoding(
+  t: Test,
+  what: string,
+  test: (t: Test, encoding: EncodingName) => Promise<unknown>,
+): void {
+  for (const encoding of ENCODINGS)
+    t.test(`${what} (${encoding})`, async t => {
+      t.context = { encodings: encoding === 'json' ? ['json'] : ENCODINGS }
+      await test(t, encoding)
+    })
 }
 
 export interface Reading {

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { createSplitter } from '../../agent/source/kubernetes/frames.ts'
 import { service, slice } from './objects.ts'
-import { addresses, read, startServer } from './source.ts'
+import { addresses, inEachEncoding, read, startServer } from './source.ts'
 
 const frames = [{ type: 'ADDED', name: 'zürich€😀' }, { type: 'DELETED', text: 'a\nb' }, {}]
 const bytes = Buffer.from(`${frames.map(frame => JSON.stringify(frame)).join('\n')}\n`)
@@ -34,7 +34,7 @@ t.test('an event without end is refused before it fills the memory', async t => 
 })
 
 for (const size of [1, 7, 64])
-  t.test(`from a server that writes ${size} bytes at once`, async t => {
+  inEachEncoding(t, `from a server that writes ${size} bytes at once`, async t => {
     const server = await startServer(t, [service('web')])
     server.split = size
     server.bookmarksFirst = true

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One API server, asked over HTTP with the credentials of a kubeconfig. */
 import { once } from 'node:events'
-import { statSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
-import type { KubeConfig } from '@kubernetes/client-node'
-import { codeOf, SourceError } from '../source.ts'
+import { codeOf } from '../source.ts'
+import { createCredentials } from './credentials.ts'
+import { createAcceptance, type Encoding, encodingOf } from './encoding.ts'
 import { Refusal, retryAfter } from './failure.ts'
-import { openKubeconfig } from './kubeconfig.ts'
 import { isMapping, type Raw } from './raw.ts'
 
 export type Query = Readonly<Record<string, string>>
+
+/** A good answer, as yet without its body. */
+export interface Answer {
+  readonly response: http.IncomingMessage
+  readonly encoding: Encoding
+}
 
 export interface ApiServer {
   readonly url: string
@@ -18,7 +23,9 @@ export interface ApiServer {
    * Resolves once the head of a good answer is here. Rejects with a Refusal, or with the connection's own error; after `answerMs`
    * without a head in any case.
    */
-  readonly get: (path: string, query: Query, signal: AbortSignal) => Promise<http.IncomingMessage>
+  readonly get: (path: string, query: Query, signal: AbortSignal) => Promise<Answer>
+  /** From now on this path is asked for in JSON: its protobuf can't be read. */
+  readonly refuseProtobuf: (path: string) => void
   readonly close: () => void
 }
 
@@ -26,22 +33,28 @@ export interface ApiServer {
 const KEEPALIVE_MS = 15_000
 /** Bytes of a refusal that are read. */
 const MAX_REFUSAL = 65_536
+/** Not Acceptable, Unsupported Media Type. */
+const WRONG_ENCODING = [406, 415]
 
 /** Throws a SourceError when the kubeconfig can't work. */
 export function openApiServer(kubeconfig: string | undefined, answerMs: number): ApiServer {
   const credentials = createCredentials(kubeconfig)
+  const acceptance = createAcceptance()
   const { url } = credentials
   const { get, Agent } = url.startsWith('https:') ? https : http
   const agent = new Agent({ keepAlive: true, keepAliveMsecs: KEEPALIVE_MS })
 
-  async function send(path: string, query: Query, signal: AbortSignal): Promise<http.IncomingMessage> {
-    const options = await credentials.options(signal)
-    const request = get(`${url}${path}?${new URLSearchParams(query)}`, { agent, ...options, signal })
+  async function send(path: string, query: Query, signal: AbortSignal): Promise<Answer> {
+    const { headers, ...options } = await credentials.options(signal)
+    const all = { accept: acceptance.headerFor(path), 'user-agent': 'evenkeel', ...headers }
+    const request = get(`${url}${path}?${new URLSearchParams(query)}`, { agent, ...options, headers: all, signal })
     const response = await answerTo(request)
     // A kept connection that the server was closing as we wrote: nothing is said about the server.
     if (response === undefined) return send(path, query, signal)
-    if (response.statusCode === 200) return response
-    const refusal = await readRefusal(response)
+    const encoding = encodingOf(response)
+    if (response.statusCode === 200) return { response, encoding }
+    const refusal = await readRefusal({ response, encoding })
+    if (WRONG_ENCODING.includes(refusal.status) && acceptance.fallBack(path)) return send(path, query, signal)
     if (refusal.status === 401) credentials.renew()
     throw refusal
   }
@@ -49,6 +62,7 @@ export function openApiServer(kubeconfig: string | undefined, answerMs: number):
   return {
     url,
     get: (path, query, signal) => withLimit(answerMs, signal, both => send(path, query, both)),
+    refuseProtobuf: acceptance.fallBack,
     close: () => agent.destroy(),
   }
 }
@@ -79,92 +93,25 @@ async function answerTo(request: http.ClientRequest): Promise<http.IncomingMessa
   }
 }
 
-async function readRefusal(response: http.IncomingMessage): Promise<Refusal> {
-  let text = ''
-  for await (const chunk of response.setEncoding('utf8')) {
-    text += chunk
-    if (text.length > MAX_REFUSAL) break
+async function readRefusal({ response, encoding }: Answer): Promise<Refusal> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > MAX_REFUSAL) break
   }
   const wait = retryAfter(response.headers['retry-after'])
-  return new Refusal(response.statusCode ?? 0, statusOf(text), wait)
+  return new Refusal(response.statusCode ?? 0, statusOf(encoding, Buffer.concat(chunks)), wait)
 }
 
 /** The Status object, or what else there is to say. */
-function statusOf(text: string): Raw {
+function statusOf(encoding: Encoding, bytes: Buffer): Raw {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = encoding.parse(bytes)
     if (isMapping(value)) return value
   } catch {
     // A proxy's page: shown as it is.
   }
-  return { message: text.trim().split('\n', 1)[0] }
-}
-
-interface Credentials {
-  readonly url: string
-  /** For a request: headers, certificates. Plugins are run and tokens read as they expire. */
-  readonly options: (signal: AbortSignal) => Promise<https.RequestOptions>
-  /** Forgets tokens that are remembered: the server does not take them. */
-  readonly renew: () => void
-}
-
-function createCredentials(kubeconfig: string | undefined): Credentials {
-  let config = openKubeconfig(kubeconfig)
-  let stamp = stampOf(kubeconfig)
-  let pending: Promise<https.RequestOptions> | undefined
-
-  /** A file that is gone or half written counts as it was. */
-  function refresh(): void {
-    const now = stampOf(kubeconfig)
-    if (now === stamp) return
-    try {
-      config = openKubeconfig(kubeconfig)
-      stamp = now
-    } catch (error) {
-      if (!(error instanceof SourceError)) throw error
-    }
-  }
-
-  async function apply(): Promise<https.RequestOptions> {
-    refresh()
-    const { agent, headers, ...options } = await applied(config)
-    const proxied = config.getCurrentCluster()?.proxyUrl ? { agent } : {}
-    return { ...options, ...proxied, headers: headersOf(headers) }
-  }
-
-  return {
-    url: config.getCurrentCluster()!.server,
-    options(signal) {
-      signal.throwIfAborted()
-      // One plugin at a time, however many requests wait for it.
-      pending ??= apply().finally(() => {
-        pending = undefined
-      })
-      return Promise.race([pending, aborted(signal)])
-    },
-    renew() {
-      stamp = 'renew'
-    },
-  }
-}
-
-/** Differs when the file is another. */
-function stampOf(kubeconfig: string | undefined): string {
-  const stat = kubeconfig === undefined ? undefined : statSync(kubeconfig, { throwIfNoEntry: false })
-  return stat ? `${stat.ino} ${stat.size} ${stat.mtimeMs}` : ''
-}
-
-async function applied(config: KubeConfig): Promise<https.RequestOptions> {
-  const options: https.RequestOptions = {}
-  await config.applyToHTTPSOptions(options)
-  return options
-}
-
-function headersOf(headers: https.RequestOptions['headers']): http.OutgoingHttpHeaders {
-  const given = Object.entries(headers ?? {}).map(([name, value]) => [name, String(value).trim()])
-  return { accept: 'application/json', 'user-agent': 'evenkeel', ...Object.fromEntries(given) }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+  return { message: bytes.toString('utf8').trim().split('\n', 1)[0] }
 }

@@ -12,6 +12,14 @@ export class Nonsense extends Error {
   }
 }
 
+/** What says that it is protobuf can't be read as such: JSON may do better. */
+export class Undecodable extends Nonsense {}
+
+/** The server took a parameter and did not do what it says. */
+export class Ignored extends Error {
+  override readonly name = 'Ignored'
+}
+
 /** A Status object, in an answer or in a watch. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'

@@ -1,30 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Whom to ask and as whom: a kubeconfig file, or the service account of the pod that this process is in. */
 import { readFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { KubeConfig } from '@kubernetes/client-node'
+import type { Cluster, User } from '@kubernetes/client-node'
+import { newClusters, newUsers } from '@kubernetes/client-node/dist/config_types.js'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { issueOf, showPath } from '../manifests/issue.ts'
 import { codeOf, SourceError } from '../source.ts'
 import { reasonOf } from './failure.ts'
 
-/** With a current cluster. Throws a SourceError that says what to mend. */
-export function openKubeconfig(file: string | undefined): KubeConfig {
-  const config = file === undefined ? podConfig() : fileConfig(file)
-  const cluster = config.getCurrentCluster()
-  const where = `${file ?? 'the service account'}: context "${config.getCurrentContext()}"`
-  if (cluster === null) throw new SourceError(`${where} names no cluster of this file: mend contexts or clusters`)
-  const wanted = config.getContextObject(config.getCurrentContext())?.user
-  if (wanted && config.getCurrentUser() === null)
-    throw new SourceError(`${where} names the user "${wanted}", which is not in users: add it`)
-  if (!/^https?:\/\//.test(cluster.server) || !URL.canParse(cluster.server))
-    throw new SourceError(
-      `${where}: cluster.server "${cluster.server}" is no URL: give one such as https://10.0.0.1:6443`,
-    )
-  // The client refuses to speak plain HTTP otherwise, which kubectl does.
-  if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true })
-  return config
+export interface Kubeconfig {
+  readonly cluster: Cluster
+  /** Undefined: nobody. */
+  readonly user: User | undefined
+}
+
+/** The current cluster and user. Throws a SourceError that says what to mend. */
+export function openKubeconfig(file: string | undefined): Kubeconfig {
+  return file === undefined ? podConfig() : fileConfig(file)
 }
 
 /** Whether this process is in a pod. */
@@ -32,11 +27,24 @@ export function isInCluster(): boolean {
   return Boolean(process.env.KUBERNETES_SERVICE_HOST && process.env.KUBERNETES_SERVICE_PORT)
 }
 
-function podConfig(): KubeConfig {
+/** Where every container finds it (Kubernetes' documentation, "Accessing the API from a Pod"). */
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
+
+function podConfig(): Kubeconfig {
   if (!isInCluster()) throw new SourceError('no kubeconfig, and this is no pod: give --kubeconfig FILE')
-  const config = new KubeConfig()
-  config.loadFromCluster()
-  return config
+  const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port } = process.env
+  const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`
+  const cluster = { name: 'pod', server, caFile: `${SERVICE_ACCOUNT}/ca.crt`, skipTLSVerify: false }
+  const user = { name: 'pod', authProvider: fileProvider(`${SERVICE_ACCOUNT}/token`) }
+  return { cluster: checked(cluster, 'the service account'), user }
+}
+
+function checked(cluster: Cluster, where: string): Cluster {
+  const { server } = cluster
+  if (!/^https?:\/\//.test(server) || !URL.canParse(server))
+    throw new SourceError(`${where}: cluster.server "${server}" is no URL: give one such as https://10.0.0.1:6443`)
+  // The client refuses to speak plain HTTP otherwise, which kubectl does.
+  return server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster
 }
 
 const text = z.string().min(1, 'is empty: give its name')
@@ -47,25 +55,46 @@ const exec = z.looseObject({
 })
 const user = z.looseObject({ tokenFile: z.string().nullish(), exec: exec.nullish() })
 
+const named = z.looseObject({ name: text, user: user.nullish() })
+
 const schema = z.looseObject({
   'current-context': text,
   clusters: z.array(z.looseObject({ name: text, cluster: z.looseObject({ server: text }) })),
-  contexts: z.array(z.looseObject({ name: text, context: z.looseObject({ cluster: text }) })),
-  users: z.array(z.looseObject({ name: text, user: user.nullish() })).nullish(),
+  contexts: z.array(
+    z.looseObject({ name: text, context: z.looseObject({ cluster: text, user: z.string().nullish() }) }),
+  ),
+  users: z.array(named).nullish(),
 })
 
-function fileConfig(file: string): KubeConfig {
+function fileConfig(file: string): Kubeconfig {
   const parsed = schema.safeParse(readYaml(file), { reportInput: true })
   if (!parsed.success) {
     const { path, message } = issueOf(parsed.error.issues[0]!)
     throw new SourceError(`${file} is no kubeconfig: ${[showPath(path), message].filter(Boolean).join(' ')}`)
   }
+  const { clusters, contexts, users, 'current-context': current } = parsed.data
+  const where = `${file}: context "${current}"`
+  const context = contexts.find(({ name }) => name === current)?.context
+  const cluster = newClusters(clusters).find(({ name }) => name === context?.cluster)
+  if (cluster === undefined) throw new SourceError(`${where} names no cluster of this file: mend contexts or clusters`)
   const folder = dirname(resolve(file))
-  const users = (parsed.data.users ?? []).map(({ name, user }) => ({ name, user: completeUser(user ?? {}, folder) }))
-  const config = new KubeConfig()
-  config.loadFromString(JSON.stringify({ ...parsed.data, users }))
-  config.makePathsAbsolute(folder)
-  return config
+  const user = context?.user ? userOf(users ?? [], context.user, folder) : undefined
+  if (context?.user && user === undefined)
+    throw new SourceError(`${where} names the user "${context.user}", which is not in users: add it`)
+  return { cluster: checked(placed(cluster, folder, ['caFile']), where), user }
+}
+
+function userOf(users: readonly z.infer<typeof named>[], wanted: string, folder: string): User | undefined {
+  const found = users.find(({ name }) => name === wanted)
+  if (found === undefined) return undefined
+  const [user] = newUsers([{ name: wanted, user: completeUser(found.user ?? {}, folder) }])
+  return user && placed(user, folder, ['certFile', 'keyFile'])
+}
+
+/** Paths in a kubeconfig are relative to its folder. */
+function placed<T extends object>(value: T, folder: string, keys: readonly (keyof T)[]): T {
+  const paths = keys.filter(key => value[key]).map(key => [key, absolute(String(value[key]), folder)])
+  return { ...value, ...Object.fromEntries(paths) }
 }
 
 function readYaml(file: string): unknown {
@@ -77,10 +106,8 @@ function readYaml(file: string): unknown {
   }
 }
 
-type User = z.infer<typeof user>
-
 /** What client-go does and the client does not: tokenFile (read again every minute), and the environment of plugins. */
-function completeUser({ tokenFile, exec, ...rest }: User, folder: string): object {
+function completeUser({ tokenFile, exec, ...rest }: z.infer<typeof user>, folder: string): object {
   const { token, ...others } = rest
   return {
     ...(tokenFile ? { ...others, 'auth-provider': fileProvider(absolute(tokenFile, folder)) } : rest),

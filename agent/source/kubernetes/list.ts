@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Lists all objects of a kind, page by page. */
-import type { IncomingMessage } from 'node:http'
-import type { ApiServer, Query } from './api-server.ts'
+import type { Answer, ApiServer, Query } from './api-server.ts'
 import { Nonsense, Refusal } from './failure.ts'
-import { parseJson } from './frames.ts'
 import { isMapping } from './raw.ts'
 import { type Item, type Resource, readItem } from './resource.ts'
 
@@ -52,19 +50,25 @@ async function readOn<T>(lister: Lister, resource: Resource<T>, first: Page<T>):
 }
 
 async function readPage<T>(lister: Lister, resource: Resource<T>, query: Query): Promise<Page<T>> {
-  const response = await lister.server.get(resource.path, { ...resource.selector, ...query }, lister.signal)
-  const text = await readBody(response, lister.idleMs)
-  const body = parseJson(text)
+  const answer = await lister.server.get(resource.path, { ...resource.selector, ...query }, lister.signal)
+  const bytes = await readBody(answer, lister.idleMs)
+  const body = answer.encoding.parse(bytes)
   const wanted = `${resource.kind}List`
-  if (!isMapping(body) || body.kind !== wanted || !isMapping(body.metadata)) throw new Nonsense(`is no ${wanted}`, text)
-  const { resourceVersion: version, continue: token = '' } = body.metadata
+  if (!isMapping(body) || body.kind !== wanted || !isMapping(body.metadata))
+    throw new Nonsense(`is no ${wanted}`, beginOf(bytes))
+  const { resourceVersion: version } = body.metadata
+  const token = body.metadata.continue ?? ''
   const raws = body.items ?? []
   if (typeof version !== 'string' || version === '' || typeof token !== 'string' || !Array.isArray(raws))
-    throw new Nonsense(`is a ${wanted} without items or version`, text)
+    throw new Nonsense(`is a ${wanted} without items or version`, beginOf(bytes))
   return { items: raws.map(raw => readItem(resource, raw)), version, token }
 }
 
-async function readBody(response: IncomingMessage, idleMs: number): Promise<string> {
+function beginOf(bytes: Buffer): string {
+  return bytes.toString('utf8', 0, 100)
+}
+
+async function readBody({ response }: Answer, idleMs: number): Promise<Buffer> {
   const silent = new Error(`the list broke off: nothing came for ${idleMs / 1_000} s`)
   const timer = setTimeout(() => response.destroy(silent), idleMs)
   const chunks: Buffer[] = []
@@ -74,10 +78,10 @@ async function readBody(response: IncomingMessage, idleMs: number): Promise<stri
       timer.refresh()
       chunks.push(chunk)
       size += chunk.length
-      if (size > MAX_PAGE) throw new Nonsense(`is a list of more than ${MAX_PAGE} bytes`, String(chunks[0]))
+      if (size > MAX_PAGE) throw new Nonsense(`is a list of more than ${MAX_PAGE} bytes`, beginOf(chunks[0] as Buffer))
     }
   } finally {
     clearTimeout(timer)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }

@@ -43,6 +43,21 @@ export function flag(raw: Raw, key: string, at: string, preset: boolean): boolea
   return typeof value === 'boolean' ? value : wrong(at, key, value, 'true or false')
 }
 
+/** Milliseconds since the epoch; 0 when it is unset. A text in JSON, {seconds} in protobuf. */
+export function time(raw: Raw, key: string, at: string): number {
+  const value = raw[key] ?? ''
+  if (isMapping(value)) return Number(value.seconds ?? 0) * 1_000
+  return Date.parse(text(raw, key, at)) || 0
+}
+
+/** A number or a text in JSON, {type, intVal, strVal} in protobuf; 0 when it is unset. */
+export function intOrString(raw: Raw, key: string, at: string): number | string {
+  const value = raw[key]
+  if (typeof value === 'string') return value
+  if (!isMapping(value)) return integer(raw, key, at)
+  return value.type === 1 ? text(value, 'strVal', `${at}${key}.`) : integer(value, 'intVal', `${at}${key}.`)
+}
+
 /** The API's text fields of this kind may be empty, which is unset. */
 export function oneOf<T extends string>(raw: Raw, key: string, at: string, values: readonly T[], preset?: T): T {
   const value = raw[key] || preset

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Keeps a collection as the API server has it: a list, then a watch from its version on, for ever. */
+/** Keeps a collection as the API server has it: the whole state, then a watch from its version on, for ever. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiServer } from './api-server.ts'
 import { createBackoff } from './backoff.ts'
 import { type Collection, isNewer } from './collection.ts'
-import { Refusal } from './failure.ts'
-import { listAll } from './list.ts'
+import { Refusal, Undecodable } from './failure.ts'
+import { type Listed, listAll } from './list.ts'
 import type { Item, Resource } from './resource.ts'
 import type { Times } from './times.ts'
 import { watch } from './watch.ts'
+import { createWhole } from './whole.ts'
 
 export interface ReflectorOptions<T> {
   readonly server: ApiServer
@@ -16,7 +17,7 @@ export interface ReflectorOptions<T> {
   readonly collection: Collection<T>
   readonly times: Times
   readonly signal: AbortSignal
-  /** A whole list is in the collection. */
+  /** The whole state is in the collection. */
   readonly onListed: () => void
   /** An event came into the collection. */
   readonly onEvent: () => void
@@ -42,37 +43,48 @@ class ShortWatch extends Error {
 
 type Excuse = 'expired' | 'short'
 
-/** One list, if it needs one, and one watch; answers how long to wait before the next, in milliseconds. */
+/** The whole state, if it needs that, and one watch; answers how long to wait before the next, in milliseconds. */
 function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
-  const { times, signal, onHealth } = options
+  const { times, signal, server, resource, onHealth } = options
   const backoff = createBackoff(times.firstRetry, times.maxRetry)
+  const whole = createWhole()
   let version: string | undefined
   /** Since the last list. */
   let failingSince: number | undefined
   /** Failures that belong to life, if they come once between good watches. */
   const excused = new Set<Excuse>()
 
-  function goesWell(): void {
-    failingSince = undefined
-    excused.clear()
-    backoff.reset()
-    onHealth(undefined)
+  const progress: Progress = {
+    onWell() {
+      failingSince = undefined
+      excused.clear()
+      backoff.reset()
+      onHealth(undefined)
+    },
+    onListed(listed) {
+      version = listed
+      failingSince = undefined
+    },
+    onVersion(seen) {
+      if (version === undefined || isNewer(seen, version)) version = seen
+    },
   }
 
   async function step(): Promise<boolean> {
     if (failingSince !== undefined && performance.now() - failingSince > times.outage) version = undefined
-    if (version === undefined) {
-      version = await list(options)
-      failingSince = undefined
+    if (version === undefined && !whole.byWatch()) {
+      accept(options, progress, await listAll({ server, idleMs: times.answer, signal }, resource))
+      whole.onListed()
     }
-    return follow(options, version, goesWell, seen => {
-      if (version === undefined || isNewer(seen, version)) version = seen
-    })
+    return follow(options, version, progress)
   }
 
   function failed(error: unknown): number {
+    // A watch was to bring the whole state, and did not: a list will.
+    if (version === undefined && whole.byWatch() && whole.onFailure(error)) return 0
     const { isExpired = false, status = 0, retryAfterMs = 0 } = error instanceof Refusal ? error : {}
     if (isExpired || status === 400) version = undefined
+    if (error instanceof Undecodable) server.refuseProtobuf(resource.path)
     const excuse = isExpired ? 'expired' : error instanceof ShortWatch ? 'short' : undefined
     if (excuse === undefined || excused.has(excuse)) {
       failingSince ??= performance.now()
@@ -90,30 +102,29 @@ function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
   }
 }
 
-async function list<T>({
-  server,
-  resource,
-  collection,
-  times,
-  signal,
-  onListed,
-}: ReflectorOptions<T>): Promise<string> {
-  const { items, version } = await listAll({ server, idleMs: times.answer, signal }, resource)
-  collection.replace(items)
-  onListed()
-  return version
+interface Progress {
+  readonly onWell: () => void
+  readonly onListed: (version: string) => void
+  /** Everything up to this version is in the collection. */
+  readonly onVersion: (version: string) => void
 }
 
-/** True: the server has ended the watch in its time. */
+function accept<T>({ collection, onListed }: ReflectorOptions<T>, progress: Progress, listed: Listed<T>): void {
+  collection.replace(listed.items)
+  progress.onListed(listed.version)
+  onListed()
+}
+
+/** True: the server has ended the watch in its time. `version` undefined: the whole state comes first. */
 async function follow<T>(
-  { server, resource, collection, times, signal, onEvent }: ReflectorOptions<T>,
-  version: string,
-  onWell: () => void,
-  onVersion: (version: string) => void,
+  options: ReflectorOptions<T>,
+  version: string | undefined,
+  progress: Progress,
 ): Promise<boolean> {
+  const { server, resource, collection, times, signal, onEvent } = options
   const tell = (change: (item: Item<T>) => void) => (item: Item<T>) => {
     change(item)
-    onVersion(item.version)
+    progress.onVersion(item.version)
     onEvent()
   }
   let well: NodeJS.Timeout | undefined
@@ -121,14 +132,15 @@ async function follow<T>(
   const onBegin = () => {
     well = setTimeout(() => {
       isLong = true
-      onWell()
+      progress.onWell()
     }, times.shortWatch)
   }
   const onBookmark = (version: string) => {
     collection.settle()
-    onVersion(version)
+    progress.onVersion(version)
   }
-  const events = { onBegin, onPut: tell(collection.put), onDelete: tell(collection.delete), onBookmark }
+  const onListed = (listed: Listed<T>) => accept(options, progress, listed)
+  const events = { onListed, onBegin, onPut: tell(collection.put), onDelete: tell(collection.delete), onBookmark }
   const byServer = await watch({ server, resource, version, times, signal, ...events }).finally(() =>
     clearTimeout(well),
   )

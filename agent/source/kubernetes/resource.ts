@@ -56,7 +56,8 @@ export function readItem<T>({ kind, convert }: Resource<T>, raw: unknown): Item<
   if (!isMapping(raw) || !isMapping(raw.metadata) || (raw.kind ?? kind) !== kind) throw notA(kind, raw)
   const { namespace, name, resourceVersion } = raw.metadata
   if (typeof name !== 'string' || typeof resourceVersion !== 'string') throw notA(kind, raw)
-  const key = typeof namespace === 'string' ? `${namespace}/${name}` : name
+  // Protobuf has an empty one where JSON has none.
+  const key = typeof namespace === 'string' && namespace !== '' ? `${namespace}/${name}` : name
   try {
     return { key, version: resourceVersion, value: convert(raw) }
   } catch (error) {

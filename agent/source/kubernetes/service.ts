@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Service (v1) of the API: the fields that are used. */
 import type { LoadBalancerIngress, Protocol, Service, ServicePort, TrafficPolicy } from '../../objects.ts'
-import { flag, integer, items, mapping, oneOf, type Raw, shared, text, texts } from './raw.ts'
+import { flag, integer, intOrString, items, mapping, oneOf, type Raw, shared, text, texts, time } from './raw.ts'
 
 export const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP']
 const TYPES: readonly Service['type'][] = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']
@@ -14,14 +14,13 @@ const LABELS = 'service.kubernetes.io/'
 export function readService(raw: Raw): Service {
   const metadata = mapping(raw, 'metadata', '')
   const spec = mapping(raw, 'spec', '')
-  const created = Date.parse(text(metadata, 'creationTimestamp', 'metadata.'))
   return {
     namespace: text(metadata, 'namespace', 'metadata.'),
     name: text(metadata, 'name', 'metadata.'),
     uid: text(metadata, 'uid', 'metadata.'),
     labels: labelsWith(LABELS, metadata),
     annotations: {},
-    created: Number.isNaN(created) ? 0 : created,
+    created: time(metadata, 'creationTimestamp', 'metadata.'),
     type: oneOf(spec, 'type', 'spec.', TYPES, 'ClusterIP'),
     ...addressesOf(spec, mapping(raw, 'status', '')),
     ...policiesOf(spec),
@@ -82,6 +81,6 @@ function servicePort(raw: Raw, at: string): ServicePort {
     protocol: oneOf(raw, 'protocol', at, PROTOCOLS, 'TCP'),
     port,
     nodePort: integer(raw, 'nodePort', at),
-    targetPort: typeof raw.targetPort === 'string' ? raw.targetPort : integer(raw, 'targetPort', at) || port,
+    targetPort: intOrString(raw, 'targetPort', at) || port,
   }
 }

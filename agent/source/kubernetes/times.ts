@@ -6,6 +6,8 @@ export interface Times {
   readonly answer: number
   /** A watch without a byte for so long is given up. Servers send a bookmark every minute. */
   readonly idle: number
+  /** Until all that there is has come at the beginning of a watch, for servers that should send it and do not say so. */
+  readonly initialEvents: number
   /** A watch is ended by the server after so long, or up to twice that: the load is spread, and so are agents over servers. */
   readonly watchSeconds: number
   /** A watch that ended sooner counts as a failure: no busy loop with a server that ends them all. */
@@ -21,6 +23,7 @@ export interface Times {
 export const TIMES: Times = {
   answer: 30_000,
   idle: 150_000,
+  initialEvents: 30_000,
   watchSeconds: 300,
   shortWatch: 1_000,
   firstRetry: 500,
