@@ -25,6 +25,9 @@ TEST ?= test
 # Test files at a time. Those that measure or need the machine to themselves are listed under tap.serial in package.json.
 JOBS ?= 2
 
+# Without BENCH all but `api`, whose API server takes minutes to build.
+BENCHES = $(if $(BENCH),bench/$(BENCH).bench.ts,$(filter-out bench/api.bench.ts,$(wildcard bench/*.bench.ts)))
+
 .PHONY: build demo test test-apiserver bench lint format generate check-generated clean help \
 	lint-types lint-style lint-c lint-repository packages bpf native root system
 
@@ -50,8 +53,9 @@ test-apiserver: root build run-packages test-packages apiserver-packages system
 	$(Q)programs=$$(scripts/install-apiserver); eval "$$programs"; $(MAKE) test TEST=$(TEST) JOBS=1
 
 ##> bench      measurements, each against a control in the same run; BENCH=packets for one (needs root)
-bench: root build run-packages system
-	$(Q)for file in $(if $(BENCH),bench/$(BENCH).bench.ts,bench/*.bench.ts); do $(NODE) $$file; done; \
+bench: root build run-packages $(if $(filter api,$(BENCH)),apiserver-packages) system
+	$(Q)programs=$(if $(filter api,$(BENCH)),$$(scripts/install-apiserver)); eval "$$programs"; \
+	for file in $(BENCHES); do $(NODE) $$file; done; \
 	$(call give_back,bench/results bench/build)
 
 ##> lint       types, style and format of TypeScript and C, licences, names

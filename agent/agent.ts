@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { CompileContext } from './compile/context.ts'
 import type { Config } from './config.ts'
 import { holdExclusively } from './kernel/exclusive.ts'
+import type { Operations } from './kernel/operations.ts'
 import { pinFolder } from './kernel/pins.ts'
 import { reservePorts } from './kernel/reserved-ports.ts'
 import type { Node } from './objects.ts'
@@ -25,6 +26,8 @@ export interface AgentOptions {
 }
 
 export interface Agent {
+  /** What it has asked of the kernel's maps so far. */
+  readonly operations: Readonly<Operations>
   /** Leaves maps and programs as they are. */
   stop(): Promise<void>
 }
@@ -49,6 +52,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     driver.sweep(config.timeouts).then(result => log.debug(result, 'swept'), onFatal)
   }, config.sweepSeconds * 1_000)
   return {
+    operations: kernel.dataplane.operations,
     async stop() {
       clearInterval(timer)
       network.stop()

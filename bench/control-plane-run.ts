@@ -15,6 +15,7 @@ import { type Dataplane, dataplaneOf } from '../agent/reconcile/dataplane.ts'
 import { createDriver } from '../agent/reconcile/driver.ts'
 import { quantile } from './abba.ts'
 import { ENDPOINTS, NODE, serviceView } from './control-plane-objects.ts'
+import { spin } from './spin.ts'
 
 const OBJECT = join(import.meta.dirname, '../bpf/build/tc.bpf.o')
 /** The configuration's defaults, and where they do not do, twice what it takes. */
@@ -124,18 +125,6 @@ function heapInUse(): number {
   setFlagsFromString('--expose-gc')
   runInNewContext('gc')()
   return process.memoryUsage().heapUsed
-}
-
-/** Milliseconds of a fixed piece of work. */
-function spin(): number {
-  const one = () => {
-    const began = performance.now()
-    let hash = 0
-    for (let i = 0; i < 20_000_000; i++) hash = Math.imul(hash ^ i, 0x9e3779b1)
-    return hash === 1 ? 0 : performance.now() - began
-  }
-  one()
-  return Math.min(one(), one(), one())
 }
 
 const [folder = '', count = '', changes = ''] = process.argv.slice(2)
