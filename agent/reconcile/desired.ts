@@ -8,17 +8,21 @@ import type { ServiceKey, ServiceView } from '../objects.ts'
 import type { DesiredServices } from './reconciler.ts'
 
 export interface DesiredState {
-  /** The Services whose frontends, backends or tables may be others after these changes. */
-  update(services: ReadonlyMap<ServiceKey, ServiceView | undefined>): DesiredServices
-  /** Another own node: every Service may mean something else. */
-  setContext(context: CompileContext): DesiredServices
-  /** Every Service. `known`: what is compiled already. */
-  all(known?: DesiredServices): DesiredServices
-  /** All warnings that stand now. */
+  /**
+   * The Services whose frontends, backends or tables may be others after these changes. With a context (another own node) every
+   * Service may be.
+   */
+  update(services: ReadonlyMap<ServiceKey, ServiceView | undefined>, context?: CompileContext): DesiredServices
+  /** Every Service. */
+  all(): DesiredServices
+  /** All warnings that stand now about Services that were asked for. */
   warnings(): string[]
 }
 
-/** Holds what the source told, not what it compiles to: that is done again for the few Services that are asked for again. */
+/**
+ * Holds what the source told, not what it compiles to: a Service is compiled when it is its turn to be written, so that of very
+ * many one is in memory at a time.
+ */
 export function desiredState(initial: CompileContext): DesiredState {
   let context = initial
   const views = new Map<ServiceKey, ServiceView>()
@@ -26,54 +30,50 @@ export function desiredState(initial: CompileContext): DesiredState {
   const warned = new Map<ServiceKey, readonly string[]>()
   const claims = claimIndex()
 
-  function record(key: ServiceKey, view: ServiceView | undefined): CompiledService | undefined {
+  /** Which frontends a Service has does not depend on its endpoints. */
+  function claim(key: ServiceKey, view: ServiceView | undefined): readonly ServiceKey[] {
+    return claims.update(key, view && compileService({ service: view.service, slices: [] }, context))
+  }
+
+  function compile(key: ServiceKey): CompiledService | undefined {
+    const view = views.get(key)
     const service = view && compileService(view, context)
-    if (view) views.set(key, view)
-    else views.delete(key)
     if (service && service.warnings.length > 0) warned.set(key, service.warnings)
     else warned.delete(key)
-    return service
+    return service && owned(service)
   }
 
-  function owned(key: ServiceKey, service: CompiledService | undefined): CompiledService | undefined {
-    if (service?.ports.every(port => port.frontends.length > 0 && port.frontends.every(isOwn(port)))) return service
-    const ports = service?.ports.map(port => ({ ...port, frontends: port.frontends.filter(isOwn(port)) }))
-    return service && ports && { ...service, ports: ports.filter(port => port.frontends.length > 0) }
+  function owned(service: CompiledService): CompiledService {
+    const isOwn = (port: CompiledPort) => (frontend: Frontend) => claims.owner(port, frontend) === service.key
+    if (service.ports.every(port => port.frontends.length > 0 && port.frontends.every(isOwn(port)))) return service
+    const ports = service.ports.map(port => ({ ...port, frontends: port.frontends.filter(isOwn(port)) }))
+    return { ...service, ports: ports.filter(port => port.frontends.length > 0) }
+  }
 
-    function isOwn(port: CompiledPort): (frontend: Frontend) => boolean {
-      return frontend => claims.owner(port, frontend) === key
+  function onTurn(keys: ReadonlySet<ServiceKey> | ReadonlyMap<ServiceKey, unknown>): DesiredServices {
+    return {
+      size: keys.size,
+      has: key => keys.has(key),
+      *[Symbol.iterator]() {
+        for (const key of keys.keys()) yield [key, compile(key)]
+      },
     }
-  }
-
-  function compileAgain(key: ServiceKey): CompiledService | undefined {
-    const view = views.get(key)
-    return view && compileService(view, context)
-  }
-
-  function update(services: ReadonlyMap<ServiceKey, ServiceView | undefined>): DesiredServices {
-    const compiled = new Map<ServiceKey, CompiledService | undefined>()
-    const affected = new Set<ServiceKey>()
-    for (const [key, view] of services) {
-      const service = record(key, view)
-      compiled.set(key, service)
-      for (const other of claims.update(key, service)) affected.add(other)
-    }
-    for (const key of affected) if (!compiled.has(key)) compiled.set(key, compileAgain(key))
-    for (const [key, service] of compiled) compiled.set(key, owned(key, service))
-    return compiled
   }
 
   return {
-    update,
-    setContext(next) {
-      context = next
-      return update(new Map(views))
+    update(services, other) {
+      context = other ?? context
+      const affected = new Set<ServiceKey>()
+      for (const [key, view] of services) {
+        if (view) views.set(key, view)
+        else views.delete(key)
+      }
+      for (const key of other ? views.keys() : []) affected.add(key)
+      for (const key of services.keys()) affected.add(key)
+      for (const key of [...affected]) for (const rival of claim(key, views.get(key))) affected.add(rival)
+      return onTurn(affected)
     },
-    all(known) {
-      const all = new Map<ServiceKey, CompiledService | undefined>()
-      for (const key of views.keys()) all.set(key, known?.get(key) ?? owned(key, compileAgain(key)))
-      return all
-    },
+    all: () => onTurn(views),
     warnings: () => [...[...warned.values()].flat(), ...claims.warnings()],
   }
 }

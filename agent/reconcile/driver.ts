@@ -60,12 +60,10 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
 
   return {
     update({ services, node, incomplete }) {
-      const moved: DesiredServices = node === undefined ? new Map() : state.setContext(contextOf(node))
-      const changed = state.update(services)
-      const desired = moved.size === 0 ? changed : new Map([...moved, ...changed])
+      const desired = state.update(services, node === undefined ? undefined : contextOf(node))
       const whole = !pruned && !incomplete
       try {
-        apply(whole ? state.all(desired) : desired, whole)
+        apply(whole ? state.all() : desired, whole)
       } catch (error) {
         repair(error)
       }

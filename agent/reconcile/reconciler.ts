@@ -15,8 +15,11 @@ import { newPass, type Pass, preparePort } from './prepare.ts'
 import { publish } from './publish.ts'
 import { restore } from './restore.ts'
 
-/** A Service as it is to be: only the frontends that are its own. undefined: no longer there. */
-export type DesiredServices = ReadonlyMap<ServiceKey, CompiledService | undefined>
+/** Services as they are to be: only with the frontends that are their own. undefined: no longer there. A Map is one. */
+export interface DesiredServices extends Iterable<readonly [ServiceKey, CompiledService | undefined]> {
+  readonly size: number
+  has(key: ServiceKey): boolean
+}
 
 /** A Service that could not be written; what it had before stays. */
 export interface Failure {
@@ -73,9 +76,12 @@ export function reconciler(dataplane: Dataplane, options: ReconcilerOptions = {}
 }
 
 /** Every Service that is in the maps but not among the desired ones is to go. */
-function withLeftovers(live: Live, desired: DesiredServices): DesiredServices {
-  const leftovers = [...live.byService.keys()].filter(key => !desired.has(key))
-  return new Map([...desired, ...leftovers.map(key => [key, undefined] as const)])
+function* withLeftovers(
+  live: Live,
+  desired: DesiredServices,
+): Iterable<readonly [ServiceKey, CompiledService | undefined]> {
+  yield* desired
+  for (const key of live.byService.keys()) if (!desired.has(key)) yield [key, undefined]
 }
 
 function prepareService(pass: Pass, key: ServiceKey, service: CompiledService | undefined): string | undefined {
