@@ -5,9 +5,9 @@
 #define EK_FORWARD_H
 
 #include "fragment.h"
+#include "go_on.h"
 #include "icmp.h"
 #include "open.h"
-#include "route.h"
 
 /* After its headers have been written. */
 EK_ALWAYS_INLINE int ek_leave(struct __sk_buff *skb, struct ek_packet *p, __u8 flags, __u32 service)

@@ -19,6 +19,7 @@ union {
 	enum ek_flow_flag flow_flag;
 	enum ek_reason reason;
 	enum ek_sock_flag sock_flag;
+	enum ek_xdp xdp;
 	enum ek_event_type event_type;
 	struct ek_event event;
 	struct ek_settings settings;

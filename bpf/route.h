@@ -6,7 +6,6 @@
 
 #include "nat.h"
 #include "scratch.h"
-#include "verdict.h"
 
 #define EK_AF_INET  2
 #define EK_AF_INET6 10
@@ -40,8 +39,7 @@ EK_ALWAYS_INLINE bool ek_keeps_whole(ek_ctx *ctx, const struct ek_packet *p)
 
 /*
  * Asks the kernel for the way of a packet to `daddr`; the answer lies in ek_route_of(). `length`:
- * of IP. Returns BPF_FIB_LKUP_RET_*, with SUCCESS also for a neighbour whose MAC is not known yet:
- * the stack will ask for it.
+ * of IP. Returns BPF_FIB_LKUP_RET_*.
  */
 static __noinline int ek_route(ek_ctx *ctx, struct ek_packet *p, const struct ek_addr *saddr,
 			       const struct ek_addr *daddr, __u32 length)
@@ -64,9 +62,14 @@ static __noinline int ek_route(ek_ctx *ctx, struct ek_packet *p, const struct ek
 		__builtin_memcpy(route->ipv6_dst, daddr, sizeof(*daddr));
 	}
 	result = bpf_fib_lookup(ctx, route, sizeof(*route), 0);
-	if (result < 0)
-		return BPF_FIB_LKUP_RET_UNREACHABLE;
-	return result == BPF_FIB_LKUP_RET_NO_NEIGH ? BPF_FIB_LKUP_RET_SUCCESS : result;
+	return result < 0 ? BPF_FIB_LKUP_RET_UNREACHABLE : result;
+}
+
+/* There is a way, perhaps over a neighbour whose MAC is not known yet: the stack will ask for it.
+ */
+EK_ALWAYS_INLINE bool ek_is_way(int route)
+{
+	return route == BPF_FIB_LKUP_RET_SUCCESS || route == BPF_FIB_LKUP_RET_NO_NEIGH;
 }
 
 EK_ALWAYS_INLINE __u8 ek_hops_left(ek_ctx *ctx, const struct ek_packet *p)
@@ -74,36 +77,6 @@ EK_ALWAYS_INLINE __u8 ek_hops_left(ek_ctx *ctx, const struct ek_packet *p)
 	__u8 *hops = ek_at(ctx, p->l3 + (p->family == EK_IPV4 ? 8 : 7), 1);
 
 	return hops ? *hops : 0;
-}
-
-/* The packet is answered with an ICMP error, from where it was sent to. */
-EK_ALWAYS_INLINE int ek_answer_or_drop(ek_ctx *ctx, struct ek_packet *p, __u32 service, __u32 say,
-				       __u32 reason)
-{
-	if (ek_refuse(ctx, p, say))
-		return ek_drop(p, service, reason);
-	ek_report_rejected(&p->tuple, service, reason, EK_EVENT_REFUSE);
-	return bpf_redirect(ek_ifindex(ctx), 0);
-}
-
-/* Before anything is written: 0 when the packet may go on to `to`, by ek_route_of(); else its
- * verdict. */
-static __noinline int ek_may_go_on(ek_ctx *ctx, struct ek_packet *p, const struct ek_endpoints *to,
-				   __u32 service)
-{
-	/* No link is too small for this. */
-	__u32 length = ek_keeps_whole(ctx, p) ? ek_wire_length(ctx, p) : sizeof(struct iphdr);
-	int result = ek_route(ctx, p, &to->saddr, &to->daddr, length);
-	struct bpf_fib_lookup *route = ek_route_of();
-
-	if (result == BPF_FIB_LKUP_RET_FRAG_NEEDED && route)
-		return ek_answer_or_drop(ctx, p, service, EK_SAY_MTU(route->mtu_result),
-					 EK_REASON_TOO_BIG);
-	if (result != BPF_FIB_LKUP_RET_SUCCESS)
-		return ek_drop(p, service, EK_REASON_NO_ROUTE);
-	if (ek_hops_left(ctx, p) <= 1)
-		return ek_answer_or_drop(ctx, p, service, EK_SAY_HOPS, EK_REASON_HOPS);
-	return 0;
 }
 
 /* Counts this node as a router on the way. */
@@ -126,20 +99,6 @@ EK_ALWAYS_INLINE int ek_take_hop(ek_ctx *ctx, const struct ek_packet *p)
 		ek_device_sum_add(ctx, ek_csum_fold64(ek_csum_replace16(0, before, words[3])));
 	}
 	return 0;
-}
-
-/* After ek_may_go_on(), and with the new addresses written. */
-EK_ALWAYS_INLINE int ek_go_on(ek_ctx *ctx, struct ek_packet *p, __u32 service)
-{
-	struct bpf_fib_lookup *route = ek_route_of();
-	struct bpf_redir_neigh next = {};
-
-	if (!route || ek_take_hop(ctx, p))
-		return ek_drop(p, service, EK_REASON_REWRITE_FAILED);
-	/* Of either family: an IPv4 packet's next router may have an IPv6 address (RFC 5549). */
-	next.nh_family = route->family;
-	__builtin_memcpy(next.ipv6_nh, route->ipv6_dst, sizeof(next.ipv6_nh));
-	return bpf_redirect_neigh(route->ifindex, &next, sizeof(next), 0);
 }
 
 #endif

@@ -11,6 +11,7 @@ struct scratch_memory {
 	struct ek_flow flow;
 	struct ek_flow partner;
 	struct bpf_fib_lookup route;
+	__u16 confirmed; /* at XDP: ek_tick() when a neighbour was last left to the stack */
 };
 
 /* Without the prefix of shared maps: not pinned, not read by the agent. */

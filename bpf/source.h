@@ -39,7 +39,8 @@ EK_ALWAYS_INLINE void ek_take_name(ek_ctx *ctx, struct ek_packet *p, struct ek_f
 	struct ek_uplink *uplink;
 	__u32 ifindex;
 
-	if (!route || ek_route(ctx, p, &flow->saddr, &flow->daddr, sizeof(struct iphdr)))
+	if (!route ||
+	    !ek_is_way(ek_route(ctx, p, &flow->saddr, &flow->daddr, sizeof(struct iphdr))))
 		return;
 	ifindex = route->ifindex;
 	uplink = bpf_map_lookup_elem(&ek_uplinks, &ifindex);

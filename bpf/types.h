@@ -201,6 +201,16 @@ struct ek_sock {
 	__u32 generation;
 };
 
+/* How XDP serves an uplink, or why it does not. */
+enum ek_xdp {
+	EK_XDP_OFF = 0,	    /* not asked for */
+	EK_XDP_NATIVE = 1,  /* in the driver; takes frames from other uplinks that are native */
+	EK_XDP_GENERIC = 2, /* without the driver's help; the same among such */
+	EK_XDP_UNFIT = 3,   /* a kind of device that auto leaves alone */
+	EK_XDP_TAKEN = 4,   /* somebody else's program is there */
+	EK_XDP_REFUSED = 5, /* by the driver, with `error` */
+};
+
 /*
  * A device that leads to other nodes: what this node is called there. The zero
  * address: it has none in that family. Interface index 0 stands for all other devices.
@@ -208,6 +218,9 @@ struct ek_sock {
 struct ek_uplink {
 	struct ek_addr ipv4;
 	struct ek_addr ipv6;
+	__u8 mac[6];
+	__u8 xdp;   /* enum ek_xdp */
+	__u8 error; /* errno of EK_XDP_REFUSED */
 };
 
 /* loadBalancerSourceRanges: whom a Service port serves. Service 0: the addresses of pods, where
@@ -291,7 +304,7 @@ _Static_assert(sizeof(struct ek_flow) == 64, "flow");
 _Static_assert(sizeof(struct ek_sock_key) == 32, "socket key");
 _Static_assert(sizeof(struct ek_sock) == 32, "socket");
 _Static_assert(sizeof(struct ek_fragment_key) == 40, "fragment key");
-_Static_assert(sizeof(struct ek_uplink) == 32, "uplink");
+_Static_assert(sizeof(struct ek_uplink) == 40, "uplink");
 _Static_assert(sizeof(struct ek_range) == 24, "range");
 
 #endif

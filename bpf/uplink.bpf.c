@@ -8,24 +8,7 @@
 #include "hook_tc.h"
 #include "forward.h"
 #include "lookup.h"
-#include "source.h"
-
-/* A backend on this node sees the client itself: its replies leave through here anyway. */
-EK_ALWAYS_INLINE void ek_choose_source(struct __sk_buff *skb, struct ek_packet *p,
-				       const struct ek_choice *choice, struct ek_flow *flow)
-{
-	bool masqueraded = ek_is_masqueraded(p);
-
-	if (masqueraded || !(choice->backend->flags & EK_BACKEND_LOCAL))
-		ek_take_name(skb, p, flow, masqueraded);
-}
-
-/* loadBalancerSourceRanges. */
-EK_ALWAYS_INLINE bool ek_is_welcome(const struct ek_packet *p, const struct ek_frontend *frontend)
-{
-	return !(frontend->flags & EK_FRONTEND_RANGES) ||
-	       ek_in_ranges(frontend->service, &p->tuple.saddr);
-}
+#include "outside.h"
 
 EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 {

@@ -161,6 +161,20 @@ export function sockFlagNames(bits: number): string[] {
   return bitNames(SockFlag, bits)
 }
 
+/** enum ek_xdp */
+export const Xdp = {
+  OFF: 0,
+  NATIVE: 1,
+  GENERIC: 2,
+  UNFIT: 3,
+  TAKEN: 4,
+  REFUSED: 5,
+} as const
+export type Xdp = (typeof Xdp)[keyof typeof Xdp]
+export function xdpName(value: number): string {
+  return valueName(Xdp, value)
+}
+
 /** struct ek_addr */
 export type Addr = Uint8Array
 export function encodeAddr(value: Addr, to: Buffer, at = 0): void {
@@ -833,24 +847,36 @@ export const tupleCodec: Codec<Tuple> = {
 export interface Uplink {
   readonly ipv4: Addr
   readonly ipv6: Addr
+  readonly mac: Uint8Array
+  readonly xdp: number
+  readonly error: number
 }
 export function encodeUplink(value: Uplink, to: Buffer, at = 0): void {
   encodeAddr(value.ipv4, to, at)
   encodeAddr(value.ipv6, to, at + 16)
+  putBytes(value.mac, to, at + 32, 6, 'ek_uplink.mac')
+  to.writeUInt8(value.xdp, at + 38)
+  to.writeUInt8(value.error, at + 39)
 }
 export function decodeUplink(from: Buffer, at = 0): Uplink {
   return {
     ipv4: decodeAddr(from, at),
     ipv6: decodeAddr(from, at + 16),
+    mac: getBytes(from, at + 32, 6),
+    xdp: from.readUInt8(at + 38),
+    error: from.readUInt8(at + 39),
   }
 }
-export const UPLINK_SIZE = 32
+export const UPLINK_SIZE = 40
 export const uplinkCodec: Codec<Uplink> = {
   name: 'struct ek_uplink',
-  size: 32,
+  size: 40,
   fields: [
     { path: 'ipv4.w', offset: 0, size: 16, type: 'be32[4]' },
     { path: 'ipv6.w', offset: 16, size: 16, type: 'be32[4]' },
+    { path: 'mac', offset: 32, size: 6, type: 'u8[6]' },
+    { path: 'xdp', offset: 38, size: 1, type: 'u8' },
+    { path: 'error', offset: 39, size: 1, type: 'u8' },
   ],
   encode: encodeUplink,
   decode: decodeUplink,
@@ -1060,5 +1086,9 @@ export const PROGRAMS = {
   uplink: [
     { name: 'tc_uplink_egress', section: 'tc' },
     { name: 'tc_uplink_ingress', section: 'tc' },
+  ],
+  xdp: [
+    { name: 'xdp_uplink', section: 'xdp.frags' },
+    { name: 'xdp_uplink_linear', section: 'xdp' },
   ],
 } as const

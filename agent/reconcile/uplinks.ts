@@ -2,6 +2,7 @@
 /** The devices that lead to other nodes, and what this node is called there: into ek_uplinks. */
 import { addressBytes } from '../kernel/address.ts'
 import type { Device, DeviceAddress, Route } from '../kernel/devices.ts'
+import { Xdp } from '../kernel/layout.gen.ts'
 import type { Network } from '../kernel/network.ts'
 import { deviceMatcher } from './attached-devices.ts'
 import type { Dataplane } from './dataplane.ts'
@@ -15,6 +16,7 @@ const MAC_LENGTH = 17
 const NONE = addressBytes('::')
 /** What the node is called over devices that are no uplinks: no device has this index. */
 const ANY_DEVICE = 0
+const NO_MAC = Buffer.alloc(6)
 
 /**
  * Found by route: a device is an uplink when a route over it goes through a gateway, or anywhere (a default route). Pods are on
@@ -33,13 +35,17 @@ function leadsAway({ type, table, gateway, prefix }: Route): boolean {
   return type === RTN_UNICAST && table !== RT_TABLE_LOCAL && (gateway !== '' || prefix === 0)
 }
 
-/** Writes what differs. An uplink without an address of its own in a family (a tunnel) has that of another one. */
+/**
+ * Writes what differs, but for what xdp-uplinks.ts writes. An uplink without an address of its own in a family (a tunnel) has that
+ * of another one.
+ */
 export function syncUplinks(
   { uplinks }: Pick<Dataplane, 'uplinks'>,
   devices: readonly Device[],
   addresses: readonly DeviceAddress[],
 ): void {
-  const indexes = new Set(devices.map(({ ifindex }) => ifindex))
+  const macs = new Map(devices.map(({ ifindex, mac }) => [ifindex, Buffer.from(mac.replaceAll(':', ''), 'hex')]))
+  const indexes = new Set(macs.keys())
   const usable = addresses.filter(
     ({ ifindex, scope, tentative }) => indexes.has(ifindex) && scope === RT_SCOPE_UNIVERSE && !tentative,
   )
@@ -51,10 +57,10 @@ export function syncUplinks(
   const live = new Map(uplinks.entries())
   if (devices.length > 0) indexes.add(ANY_DEVICE)
   for (const ifindex of indexes) {
-    const uplink = { ipv4: name(ifindex, 4), ipv6: name(ifindex, 16) }
     const there = live.get(ifindex)
-    if (there === undefined || !sameBytes(there.ipv4, uplink.ipv4) || !sameBytes(there.ipv6, uplink.ipv6))
-      uplinks.update(ifindex, uplink)
+    const uplink = { ipv4: name(ifindex, 4), ipv6: name(ifindex, 16), mac: macs.get(ifindex) ?? NO_MAC }
+    const same = there && (['ipv4', 'ipv6', 'mac'] as const).every(field => sameBytes(there[field], uplink[field]))
+    if (!same) uplinks.update(ifindex, { xdp: Xdp.OFF, error: 0, ...there, ...uplink })
   }
   for (const ifindex of live.keys()) if (!indexes.has(ifindex)) uplinks.delete(ifindex)
 }

@@ -8,11 +8,13 @@ import { encodeSettings, MAPS, Masquerade, SETTINGS_SIZE } from '../../agent/ker
 import { openMap, type TypedMap } from '../../agent/kernel/maps.ts'
 import { openPerCpuMap } from '../../agent/kernel/percpu.ts'
 import { decodeSkb, encodeSkb, SKB_SIZE, type SkbFields } from './skb.ts'
+import { encodeXdpMd } from './xdp-md.ts'
 
 /** By object: the programs that frames go through. */
 const OBJECTS = {
   tc: ['tc_pod_ingress', 'tc_pod_egress'],
   uplink: ['tc_uplink_ingress', 'tc_uplink_egress'],
+  xdp: ['xdp_uplink'],
 } as const
 
 type ObjectName = keyof typeof OBJECTS
@@ -23,6 +25,9 @@ function fileOf(name: ObjectName): string {
 
 /** What a program can say about a frame (linux/pkt_cls.h). */
 export const VERDICT = { PASS: -1, SHOT: 2, REDIRECT: 7 } as const
+
+/** What one at XDP can say (enum xdp_action). */
+export const XDP_VERDICT = { ABORTED: 0, DROP: 1, PASS: 2, TX: 3, REDIRECT: 4 } as const
 
 /** The shortest frame of its kind that BPF_PROG_TEST_RUN takes: an IP header must be whole unless it is behind a tag. */
 export function shortestRun(frame: Buffer): number {
@@ -69,6 +74,8 @@ export interface LoadOptions {
   readonly object?: ObjectName
   /** Path of another build of it. */
   readonly file?: string
+  /** Works on the maps of another one. */
+  readonly shared?: Pick<Dataplane, MapName>
 }
 
 /** Throws when the kernel refuses the object, with the verifier's log. */
@@ -87,9 +94,8 @@ export function loadDataplane(options: LoadOptions = {}) {
     programs,
     /** Runs one frame through a program and returns what became of it. */
     run(program: Program, frame: Buffer, run: RunOptions = {}): Outcome {
-      const { checksumComplete, ...skb } = run
-      const ctx = Object.keys(skb).length > 0 ? { ctx: encodeSkb(skb) } : {}
-      const flags = checksumComplete ? CHECKSUM_COMPLETE : 0
+      const flags = run.checksumComplete ? CHECKSUM_COMPLETE : 0
+      const ctx = contextOf(program, frame, run)
       const result = bridge.testRun(programs[program], { data: frame, dataOut: out, ctxOut, flags, ...ctx })
       if (result.errno < 0) throw new RunError(program, frame, -result.errno)
       return outcome(result, out, ctxOut)
@@ -104,22 +110,48 @@ export function loadDataplane(options: LoadOptions = {}) {
   }
 }
 
+function contextOf(program: Program, frame: Buffer, run: RunOptions): { readonly ctx?: Buffer } {
+  if (program === 'xdp_uplink') return { ctx: encodeXdpMd(frame.length, run.ifindex ?? 0) }
+  const { checksumComplete: _, ...skb } = run
+  return Object.keys(skb).length > 0 ? { ctx: encodeSkb(skb) } : {}
+}
+
 function openObject({
   flows = 16_384,
   eventSample = 0,
   object: name = 'tc',
   file = fileOf(name),
+  shared,
 }: LoadOptions): BpfObject {
   const object = bridge.objectOpen(readFileSync(file), `${name}.bpf.o`)
   if (typeof object === 'number') throw new Error(`can't open ${file}: errno ${-object}`)
   const settings = Buffer.alloc(SETTINGS_SIZE)
   encodeSettings({ eventSample, netnsCookie: 0n, masquerade: Masquerade.NOBODY }, settings)
   must(bridge.objectSetRodata(object, settings), "can't set ek_settings")
-  must(bridge.objectSetMaxEntries(object, MAPS.flows.name, flows), "can't size ek_flows")
+  must(bridge.objectSetMaxEntries(object, MAPS.flows.name, shared?.flows.maxEntries ?? flows), "can't size ek_flows")
+  for (const { layout, fd } of shared ? NAMES.map(map => shared[map]) : [])
+    must(bridge.objectReuseMap(object, layout.name, fd), `can't share ${layout.name}`)
   const { errno, log } = bridge.objectLoad(object)
   if (errno < 0) throw new Error(`can't load ${file}: errno ${-errno}\n${log}`)
   return object
 }
+
+/** Of maps that the agent and tests read and write. */
+const NAMES = [
+  'frontends',
+  'backends',
+  'tables',
+  'affinity',
+  'flows',
+  'fragments',
+  'nodeAddrs',
+  'uplinks',
+  'ranges',
+  'counters',
+  'reasons',
+] as const
+
+type MapName = (typeof NAMES)[number]
 
 function openMaps(object: BpfObject) {
   const fdOf = (map: { readonly name: string }) => must(bridge.objectMapFd(object, map.name), `no map ${map.name}`)

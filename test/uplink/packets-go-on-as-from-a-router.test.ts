@@ -5,7 +5,7 @@
  */
 import t, { type Test } from 'tap'
 import { listDevices } from '../../agent/kernel/devices.ts'
-import { type Flow, FlowFlag, FlowState, Reason, Scope } from '../../agent/kernel/layout.gen.ts'
+import { type Flow, FlowFlag, FlowState, Reason, Scope, Xdp } from '../../agent/kernel/layout.gen.ts'
 import {
   CASES,
   type Case,
@@ -73,7 +73,8 @@ function prove(): void {
   const dataplane = loadDataplane({ object: 'uplink', flows: 65_536 })
   t.teardown(() => dataplane.close())
   const up0 = listDevices().find(({ name }) => name === 'up0')!.ifindex
-  dataplane.uplinks.update(up0, { ipv4: mappedBytes(NODE[4]), ipv6: mappedBytes(NODE[6]) })
+  const names = { ipv4: mappedBytes(NODE[4]), ipv6: mappedBytes(NODE[6]) }
+  dataplane.uplinks.update(up0, { ...names, mac: Buffer.alloc(6), xdp: Xdp.OFF, error: 0 })
 
   function enter(frame: Buffer): Outcome {
     return dataplane.run('tc_uplink_ingress', frame, { checksumComplete: true })
@@ -177,11 +178,12 @@ function prove(): void {
       const plain = frame(test, stranger, client)
       passesAs(t, enter(plain), plain, 'no Service')
       passesAs(t, dataplane.run('tc_uplink_egress', plain), plain, 'no Service, out')
-      addService(dataplane, { frontends: [{ ...vip, port: 82, proto: test.proto }], backends: [test.backend(3)] })
-      const inside = frame(test, client, { ...vip, port: 82 })
-      passesAs(t, enter(inside), inside, "a clusterIP's port")
-      const none = frame(test, client, { ...vip, port: 83 })
-      passesAs(t, enter(none), none, "a clusterIP's other port")
+    })
+
+    t.test(`${test.name}: a clusterIP that routes lead here`, async t => {
+      const inside = { ...vip, port: 82 }
+      addService(dataplane, { frontends: [{ ...inside, proto: test.proto }], backends: [test.backend(3)] })
+      forwards(t, enter(frame(test, client, inside)), frame(test, self, test.backend(3), { ttl: 63 }), 'served')
     })
 
     t.test(`${test.name}: nobody`, async t => {
