@@ -79,7 +79,7 @@ function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): 
     onUpdate(update) {
       try {
         servers.queued()
-        if (!ready) network.syncAddresses()
+        if (update.node !== undefined) network.syncAddresses(update.node)
         if (!ready || update.node !== undefined) syncPodRanges(kernel.dataplane, config, update.node ?? null)
         driver.update(update)
         if (!ready) attach(parts)

@@ -91,7 +91,7 @@ export interface Node {
   readonly labels: Readonly<Record<string, string>>
   /** From the label topology.kubernetes.io/zone; empty when it has none. */
   readonly zone: string
-  /** InternalIP and ExternalIP addresses, in the order of the object. */
+  /** InternalIP addresses, then ExternalIP addresses. */
   readonly addresses: readonly string[]
   readonly podCIDRs: readonly string[]
   readonly taints: readonly Taint[]

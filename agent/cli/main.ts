@@ -6,6 +6,7 @@ import { UserError } from './output.ts'
 /** In the order of the help. Only the one that is asked for is loaded, so that it starts quickly. */
 const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.ts')).runCommand(),
+  config: async () => (await import('./config.ts')).configCommand(),
   render: async () => (await import('./render.ts')).renderCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   services: async () => (await import('./services.ts')).servicesCommand(),

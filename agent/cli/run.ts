@@ -1,51 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel run`: the agent in the foreground. */
 import { writeFileSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { pino } from 'pino'
 import { startAgent } from '../agent.ts'
-import type { Config } from '../config.ts'
+import { LOG_LEVELS } from '../config/schema.ts'
+import { watchConfiguration } from '../config/watch.ts'
+import { type Config, readConfiguration } from '../config.ts'
 import { KernelError } from '../kernel/errno.ts'
 import { MismatchError } from '../kernel/mismatch.ts'
 import { manifestsSource } from '../source/manifests/manifests.ts'
 import { type Source, SourceError } from '../source/source.ts'
-import { configOf } from './config-option.ts'
+import { readingOf } from './config-option.ts'
+import { addKubeProxyFlags, type FlagOptions, flagsOf } from './kube-proxy-flags.ts'
 import { UserError } from './output.ts'
 
-interface RunOptions {
+interface RunOptions extends FlagOptions {
   readonly config?: string
   readonly manifests?: string
-  readonly kubeconfig?: string
   readonly readyFile?: string
-  readonly logLevel: string
 }
 
 export function runCommand(): Command {
-  return new Command('run')
+  const command = new Command('run')
     .description("Runs the agent in the foreground: compiles Services into this node's maps until it is told to end.")
-    .option('--config <file>', 'configuration (apiVersion evenkeel.io/v1alpha1, kind EvenkeelConfiguration)')
+    .option(
+      '--config <file>',
+      "configuration: kube-proxy's (KubeProxyConfiguration), ours (EvenkeelConfiguration), or both",
+    )
     .option('--manifests <folder>', 'read Services from a folder of YAML files, and follow its changes')
     .option('--kubeconfig <file>', 'read Services from a Kubernetes API server (default in a pod: its service account)')
     .option('--ready-file <file>', 'write this file when everything has synced')
-    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .addOption(new Option('--log-level <level>', 'what is logged (default: info)').choices(LOG_LEVELS))
     .addHelpText(
       'after',
       `
 The agent may end at any time (SIGTERM): maps and programs stay, traffic goes on, new connections included.
 The next start takes them over. 'evenkeel cleanup' removes them.
 
+When the configuration file changes, and what it says is valid and something else, the agent ends with exit code 1 for its
+supervisor to start it again. Flags count more than the file. All of kube-proxy's are accepted; those without effect are told once.
+
 Examples:
   evenkeel run --manifests /etc/evenkeel/manifests
-  evenkeel run --config /etc/evenkeel/config.yaml --kubeconfig /etc/kubernetes/evenkeel.conf`,
+  evenkeel run --config /etc/evenkeel/config.yaml --kubeconfig /etc/kubernetes/evenkeel.conf
+  evenkeel run --config /var/lib/kube-proxy/config.conf --hostname-override node1`,
     )
     .action(run)
+  return addKubeProxyFlags(command)
 }
 
 async function run(options: RunOptions): Promise<void> {
-  const config = configOf(options.config)
-  const log = pino({ level: options.logLevel, base: { node: config.nodeName } })
+  const read = () => readConfiguration({ file: options.config, flags: flagsOf(options) })
+  const { config, warnings } = readingOf(read)
+  const log = pino({ level: config.logLevel, base: { node: config.nodeName } })
+  for (const warning of warnings) log.warn(warning)
   const ended = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve())
+  const onChange = (fields: readonly string[]) => ended.reject(changed(options.config, fields))
+  const watch = watchConfiguration({ file: options.config, config, read, onChange, log })
   const source = await sourceOf(options, config).catch(explain)
   const agent = await startAgent({
     config,
@@ -57,12 +70,20 @@ async function run(options: RunOptions): Promise<void> {
     },
     onFatal: ended.reject,
   }).catch(explain)
-  await ended.promise.catch(explain).finally(() => agent.stop())
+  await ended.promise.catch(explain).finally(() => {
+    watch.stop()
+    return agent.stop()
+  })
 }
 
-async function sourceOf({ manifests, kubeconfig }: RunOptions, config: Config): Promise<Source> {
-  const { nodeName, serviceProxyName } = config
-  if (manifests !== undefined && kubeconfig !== undefined)
+function changed(file: string | undefined, fields: readonly string[]): UserError {
+  return new UserError(`${file} has changed (${fields.join(', ')}): ended, to be started again with it`)
+}
+
+async function sourceOf({ manifests, kubeconfig: given }: RunOptions, config: Config): Promise<Source> {
+  const { nodeName, serviceProxyName, apiServer } = config
+  const kubeconfig = config.kubeconfig || undefined
+  if (manifests !== undefined && given !== undefined)
     throw new UserError('give --manifests or --kubeconfig, not both', 2)
   if (manifests !== undefined)
     return manifestsSource({
@@ -74,10 +95,10 @@ async function sourceOf({ manifests, kubeconfig }: RunOptions, config: Config): 
     })
   // Loaded only when it is needed: the client takes half a second and 80 MB.
   const { isInCluster } = await import('../source/kubernetes/kubeconfig.ts')
-  if (kubeconfig === undefined && !isInCluster())
+  if (kubeconfig === undefined && apiServer === '' && !isInCluster())
     throw new UserError('give --kubeconfig FILE, or --manifests FOLDER (this is no pod with a service account)', 2)
   const { kubernetesSource } = await import('../source/kubernetes/kubernetes.ts')
-  return kubernetesSource({ kubeconfig, nodeName, serviceProxyName })
+  return kubernetesSource({ kubeconfig, apiServer, nodeName, serviceProxyName })
 }
 
 function explain(error: unknown): never {

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /** This node's own addresses in ek_node_addrs: where nodePorts are dialled. */
-import ipaddr from 'ipaddr.js'
 import { addressBytes } from '../kernel/address.ts'
 import type { DeviceAddress } from '../kernel/devices.ts'
 import type { Dataplane } from './dataplane.ts'
 
-/** Writes what differs. `cidrs`: only addresses inside of one of them; empty: all, loopback included. */
+/** Writes what differs: those that serve nodePorts. */
 export function syncNodeAddresses(
   dataplane: Dataplane,
   addresses: readonly DeviceAddress[],
-  cidrs: readonly string[],
+  serves: (address: string) => boolean,
 ): void {
-  const ranges = cidrs.map(cidr => ipaddr.parseCIDR(cidr))
   const wanted = new Map(
-    addresses.filter(({ address }) => inRanges(address, ranges)).map(({ address, ifindex }) => [address, ifindex]),
+    addresses.filter(({ address }) => serves(address)).map(({ address, ifindex }) => [address, ifindex]),
   )
   const keys = new Map([...wanted].map(([address, ifindex]) => [hex(addressBytes(address)), { address, ifindex }]))
   const there = new Map([...dataplane.nodeAddrs.entries()].map(([key, ifindex]) => [hex(key), { key, ifindex }]))
@@ -26,10 +24,4 @@ export function syncNodeAddresses(
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
-}
-
-function inRanges(address: string, ranges: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][]): boolean {
-  if (ranges.length === 0) return true
-  const parsed = ipaddr.parse(address)
-  return ranges.some(([base, bits]) => parsed.kind() === base.kind() && parsed.match(base, bits))
 }

@@ -4,15 +4,19 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Device } from '../kernel/devices.ts'
 import { type Network, watchNetwork } from '../kernel/network.ts'
+import type { Node } from '../objects.ts'
 import { type AttachedDevices, deviceMatcher, type Role } from './attached-devices.ts'
 import type { Dataplane } from './dataplane.ts'
 import { newOnes } from './driver.ts'
 import { podTest } from './masquerade.ts'
 import { syncNodeAddresses } from './node-addresses.ts'
+import { nodeIPs } from './node-ips.ts'
+import { servesNodePorts } from './node-port-addresses.ts'
 import { syncUplinks, uplinksOf } from './uplinks.ts'
 
 export interface NodeNetwork {
-  syncAddresses(): void
+  /** Writes the addresses that serve nodePorts, given the own Node; null: there is none. */
+  syncAddresses(node: Node | null): void
   /** Attaches to devices, and from now on follows both. */
   begin(): void
   stop(): void
@@ -31,9 +35,13 @@ export function followNetwork({ config, dataplane, devices, log, onError }: Node
   const fresh = newOnes()
   const matches = deviceMatcher(config.podPath === 'socket' ? config.packetDevices : config.podDevices)
   const isPod = podTest(config)
+  const freshNotes = newOnes()
   let following = false
+  let node: Node | null = null
   function syncAddresses({ addresses }: Network): void {
-    syncNodeAddresses(dataplane, addresses, config.nodePortAddresses)
+    const primaries = nodeIPs(node, config.nodeIP)
+    syncNodeAddresses(dataplane, addresses, servesNodePorts(config.nodePortAddresses, primaries))
+    for (const note of freshNotes(missing(config, primaries))) log.warn(note)
   }
   function sync(network: Network): void {
     syncAddresses(network)
@@ -50,13 +58,25 @@ export function followNetwork({ config, dataplane, devices, log, onError }: Node
     onError,
   })
   return {
-    syncAddresses: () => syncAddresses(watch.current()),
+    syncAddresses(own) {
+      // A Node that is deleted and made anew keeps its addresses meanwhile.
+      node = own ?? node
+      syncAddresses(watch.current())
+    },
     begin() {
       sync(watch.current())
       following = true
     },
     stop: watch.stop,
   }
+}
+
+/** Without a primary address nothing serves nodePorts by it, where kube-proxy would serve them everywhere. */
+function missing({ nodePortAddresses, nodeName }: Config, primaries: readonly string[]): string[] {
+  if (!nodePortAddresses.includes('primary') || primaries.length > 0) return []
+  return [
+    `nodePortAddresses: primary: Node ${nodeName} is unknown or has no InternalIP or ExternalIP, so no address serves nodePorts as primary: give it one, or set nodeIP`,
+  ]
 }
 
 /** A device that is both is an uplink. */

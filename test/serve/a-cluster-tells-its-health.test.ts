@@ -181,7 +181,7 @@ t.test('a port that is taken is an error, and no more: the agent serves, and has
 })
 
 t.test('configured: no /healthz, and checks only at the addresses that serve nodePorts', async t => {
-  cluster.configure({ healthzBindAddress: '', nodePortAddresses: ['172.31.0.0/16'] })
+  cluster.configure({ healthzBindAddress: '', nodePortAddresses: ['172.31.0.0/16', '2001:db8::/32'] })
   await lab.stopAgent('node1')
   await lab.startAgent('node1')
   t.match(await become(200, 'node1', CHECK), { status: 200 })

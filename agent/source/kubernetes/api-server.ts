@@ -36,9 +36,9 @@ const MAX_REFUSAL = 65_536
 /** Not Acceptable, Unsupported Media Type. */
 const WRONG_ENCODING = [406, 415]
 
-/** Throws a SourceError when the kubeconfig can't work. */
-export function openApiServer(kubeconfig: string | undefined, answerMs: number): ApiServer {
-  const credentials = createCredentials(kubeconfig)
+/** Throws a SourceError when the kubeconfig can't work. `server`: as for openKubeconfig(). */
+export function openApiServer(kubeconfig: string | undefined, answerMs: number, server?: string): ApiServer {
+  const credentials = createCredentials(kubeconfig, server)
   const acceptance = createAcceptance()
   const { url } = credentials
   const { get, Agent } = url.startsWith('https:') ? https : http

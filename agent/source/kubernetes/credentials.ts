@@ -22,9 +22,9 @@ export interface Credentials {
   readonly renew: () => void
 }
 
-/** Throws a SourceError when the kubeconfig can't work. */
-export function createCredentials(kubeconfig: string | undefined): Credentials {
-  const first = openKubeconfig(kubeconfig)
+/** Throws a SourceError when the kubeconfig can't work. `server`: as for openKubeconfig(). */
+export function createCredentials(kubeconfig: string | undefined, server?: string): Credentials {
+  const first = openKubeconfig(kubeconfig, server)
   let apply = createApplication(first)
   let stamp = stampOf(kubeconfig)
   let pending: Promise<RequestOptions> | undefined
@@ -34,7 +34,7 @@ export function createCredentials(kubeconfig: string | undefined): Credentials {
     const now = stampOf(kubeconfig)
     if (now === stamp) return
     try {
-      apply = createApplication(openKubeconfig(kubeconfig))
+      apply = createApplication(openKubeconfig(kubeconfig, server))
       stamp = now
     } catch (error) {
       if (!(error instanceof SourceError)) throw error

@@ -17,9 +17,14 @@ export interface Kubeconfig {
   readonly user: User | undefined
 }
 
-/** The current cluster and user. Throws a SourceError that says what to mend. */
-export function openKubeconfig(file: string | undefined): Kubeconfig {
-  return file === undefined ? podConfig() : fileConfig(file)
+/**
+ * The current cluster and user. `server`: its URL in the place of the one that is written, if not empty; without a file and outside
+ * of a pod it is asked without credentials. Throws a SourceError that says what to mend.
+ */
+export function openKubeconfig(file: string | undefined, server = ''): Kubeconfig {
+  if (file === undefined && server !== '' && !isInCluster()) return { cluster: clusterAt(server), user: undefined }
+  const config = file === undefined ? podConfig() : fileConfig(file)
+  return server === '' ? config : { ...config, cluster: clusterAt(server, config.cluster) }
 }
 
 /** Whether this process is in a pod. */
@@ -45,6 +50,10 @@ function checked(cluster: Cluster, where: string): Cluster {
     throw new SourceError(`${where}: cluster.server "${server}" is no URL: give one such as https://10.0.0.1:6443`)
   // The client refuses to speak plain HTTP otherwise, which kubectl does.
   return server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster
+}
+
+function clusterAt(server: string, cluster: Cluster = { name: 'server', server, skipTLSVerify: false }): Cluster {
+  return checked({ ...cluster, server }, 'apiServer')
 }
 
 const text = z.string().min(1, 'is empty: give its name')

@@ -12,6 +12,8 @@ import { createViews } from './views.ts'
 export interface KubernetesOptions {
   /** Undefined: the service account of this pod. */
   readonly kubeconfig?: string | undefined
+  /** URL of the server, in the place of that in the kubeconfig; empty: that. */
+  readonly apiServer?: string
   /** Of the own Node object. */
   readonly nodeName: string
   /** Serve Services with this service.kubernetes.io/service-proxy-name, too; empty: none that has the label. */
@@ -22,7 +24,7 @@ export interface KubernetesOptions {
 /** Throws a SourceError when the kubeconfig can't work. Nothing else stops it: a server may come later. */
 export function kubernetesSource(options: KubernetesOptions): Source {
   const times = { ...TIMES, ...options.times }
-  const server = openApiServer(options.kubeconfig, times.answer)
+  const server = openApiServer(options.kubeconfig, times.answer, options.apiServer)
   const end = new AbortController()
   let running: Promise<unknown> = Promise.resolve()
   return {

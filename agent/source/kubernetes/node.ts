@@ -16,17 +16,27 @@ export function readNode(raw: Raw): Node {
     name: text(metadata, 'name', 'metadata.'),
     labels,
     zone: labels[`${LABELS}zone`] ?? '',
-    addresses: items(mapping(raw, 'status', ''), 'addresses', 'status.', readAddress).filter(address => address !== ''),
+    addresses: internalFirst(items(mapping(raw, 'status', ''), 'addresses', 'status.', readAddress)),
     podCIDRs: podCIDRs.length > 0 || podCIDR === '' ? podCIDRs : [podCIDR],
     taints: items(spec, 'taints', 'spec.', readTaint),
     deleting: metadata.deletionTimestamp != null,
   }
 }
 
-/** Empty for a host name. */
-function readAddress(raw: Raw, at: string): string {
+interface NodeAddress {
+  readonly type: string
+  readonly address: string
+}
+
+function readAddress(raw: Raw, at: string): NodeAddress {
   const type = text(raw, 'type', at)
-  return type === 'InternalIP' || type === 'ExternalIP' ? text(raw, 'address', at) : ''
+  return { type, address: type === 'InternalIP' || type === 'ExternalIP' ? text(raw, 'address', at) : '' }
+}
+
+function internalFirst(all: readonly NodeAddress[]): string[] {
+  return ['InternalIP', 'ExternalIP'].flatMap(wanted =>
+    all.filter(({ type, address }) => type === wanted && address !== '').map(({ address }) => address),
+  )
 }
 
 function readTaint(raw: Raw, at: string): Taint {

@@ -6,6 +6,8 @@ import { canonicalAddress } from './address.ts'
 import { cidr, dnsSubdomain, metadata } from './fields.ts'
 import { show } from './issue.ts'
 
+const TYPES = ['InternalIP', 'ExternalIP']
+
 const address = z.object({ type: z.string(), address: z.string() }).superRefine(({ type, address }, context) => {
   if (!isIP(type) || canonicalAddress(address) !== undefined) return
   context.addIssue({
@@ -34,8 +36,10 @@ export function readNode(raw: z.infer<typeof nodeSchema>): Node {
     name: metadata.name,
     labels,
     zone: labels['topology.kubernetes.io/zone'] ?? '',
-    addresses: (status?.addresses ?? []).flatMap(({ type, address }) =>
-      isIP(type) ? [canonicalAddress(address) ?? address] : [],
+    addresses: TYPES.flatMap(wanted =>
+      (status?.addresses ?? []).flatMap(({ type, address }) =>
+        type === wanted ? [canonicalAddress(address) ?? address] : [],
+      ),
     ),
     podCIDRs: spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : []),
     taints: spec?.taints ?? [],
@@ -44,5 +48,5 @@ export function readNode(raw: z.infer<typeof nodeSchema>): Node {
 }
 
 function isIP(type: string): boolean {
-  return type === 'InternalIP' || type === 'ExternalIP'
+  return TYPES.includes(type)
 }
