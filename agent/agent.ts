@@ -7,18 +7,24 @@ import { holdExclusively } from './kernel/exclusive.ts'
 import type { Operations } from './kernel/operations.ts'
 import { pinFolder } from './kernel/pins.ts'
 import { reservePorts } from './kernel/reserved-ports.ts'
+import type { LogTally } from './log.ts'
 import type { Node } from './objects.ts'
+import type { Role } from './reconcile/attached-devices.ts'
 import { createDriver, type Driver, newOnes } from './reconcile/driver.ts'
 import { type Kernel, openKernel } from './reconcile/kernel.ts'
 import { syncPodRanges } from './reconcile/masquerade.ts'
 import { followNetwork, type NodeNetwork } from './reconcile/node-network.ts'
+import { problemText } from './serve/agent-state.ts'
+import { createMetrics, type Metrics } from './serve/metrics/metrics.ts'
 import { type Servers, startServers } from './serve/servers.ts'
-import type { Problem, Source, SourceEvents } from './source/source.ts'
+import type { Source, SourceEvents } from './source/source.ts'
 
 export interface AgentOptions {
   readonly config: Config
   readonly source: Source
   readonly log: Logger
+  /** Of what goes through `log`. */
+  readonly tally: LogTally
   /** Called once, when everything has synced and the maps say it. */
   readonly onReady: () => void
   /** Called when the agent can't go on. What is in the kernel goes on serving. */
@@ -36,28 +42,29 @@ export interface Agent {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { source, log, onFatal } = options
   const config = consistent(options.config, log)
-  const release = await holdExclusively(pinFolder(config.bpffs))
+  let servers: Servers | undefined
+  const release = await holdExclusively(pinFolder(config.bpffs), () => JSON.stringify(servers?.state() ?? {}))
   const kernel = openKernel(config, log)
+  const metrics = metricsOf(options, kernel, () => driver)
   const driver = createDriver({
     dataplane: kernel.dataplane,
     contextOf: node => contextOf(config, node),
     log,
     onBackendsGone: kernel.destroyStaleSockets,
+    onApplied: metrics.applied,
   })
   const network = followNetwork({ config, dataplane: kernel.dataplane, devices: kernel.devices, log, onError: onFatal })
   if (reservePorts(config.nodePortRange)) log.info({ range: config.nodePortRange }, 'nodePorts reserved')
-  const servers = startServers({ config, dataplane: kernel.dataplane, log })
-  await source.start(events({ ...options, config }, { driver, network, kernel, servers }))
-  const timer = setInterval(() => {
-    driver.sweep(config.timeouts).then(result => log.debug(result, 'swept'), onFatal)
-  }, config.sweepSeconds * 1_000)
+  servers = startServers({ ...options, config, dataplane: kernel.dataplane, metrics })
+  await source.start(events({ ...options, config }, { driver, network, kernel, servers, metrics }))
+  const timer = setInterval(() => sweep(options, driver, metrics), config.sweepSeconds * 1_000)
   return {
     operations: kernel.dataplane.operations,
     async stop() {
       clearInterval(timer)
       network.stop()
       await source.stop()
-      servers.close()
+      servers?.close()
       kernel.close()
       release()
     },
@@ -69,10 +76,41 @@ interface Parts {
   readonly network: NodeNetwork
   readonly kernel: Kernel
   readonly servers: Servers
+  readonly metrics: Metrics
+}
+
+function metricsOf(
+  { config, tally }: AgentOptions,
+  { dataplane, devices, hooks }: Kernel,
+  driver: () => Driver,
+): Metrics {
+  return createMetrics({
+    dataplane,
+    used: () => driver().used,
+    live: () => driver().live,
+    limit: config.metricsServices,
+    devices: () => countByRole(devices.attached.values()),
+    hooks,
+    tally,
+  })
+}
+
+function countByRole(roles: Iterable<Role>): Record<Role, number> {
+  const counted = { pod: 0, uplink: 0, stranger: 0 }
+  for (const role of roles) counted[role]++
+  return counted
+}
+
+function sweep({ config, log, onFatal }: AgentOptions, driver: Driver, metrics: Metrics): void {
+  const started = performance.now()
+  driver.sweep(config.timeouts).then(swept => {
+    metrics.swept(swept, (performance.now() - started) / 1_000)
+    log.debug({ ...swept, states: Object.fromEntries(swept.states) }, 'swept')
+  }, onFatal)
 }
 
 function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): SourceEvents {
-  const { driver, network, kernel, servers } = parts
+  const { driver, network, kernel, servers, metrics } = parts
   const fresh = newOnes()
   let ready = false
   return {
@@ -96,6 +134,7 @@ function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): 
       for (const line of fresh([...lines.keys()]))
         lines.get(line)?.severity === 'error' ? log.error(line) : log.warn(line)
     },
+    onRequest: metrics.requested,
   }
 }
 
@@ -107,10 +146,6 @@ function attach({ kernel, network }: Parts): void {
   kernel.attachSockets()
   network.begin()
   kernel.detachSockets()
-}
-
-function problemText({ where, message }: Problem): string {
-  return `${where}: ${message}`
 }
 
 function contextOf(config: Config, node: Node | null): CompileContext {

@@ -79,6 +79,11 @@ export interface EndpointSlice {
   readonly addressType: 'IPv4' | 'IPv6' | 'FQDN'
   readonly ports: readonly SlicePort[]
   readonly endpoints: readonly Endpoint[]
+  /**
+   * When what the slice follows from changed, in milliseconds since the epoch (endpoints.kubernetes.io/last-change-trigger-time);
+   * undefined when nobody says.
+   */
+  readonly triggered?: number
 }
 
 export interface Taint {

@@ -49,6 +49,7 @@ const agent: Agent = await startAgent({
   config,
   source,
   log: pino({ level: 'fatal' }),
+  tally: { warnings: 0, errors: 0, lastError: undefined },
   onReady: () => undefined,
   onFatal,
 })

@@ -31,7 +31,7 @@ export async function startAgent(
   const configFile = paths.config(node.name)
   await writeFile(configFile, stringify(await agentConfiguration(context, node)))
   const source = kubeconfig === undefined ? ['--manifests', paths.manifests] : ['--kubeconfig', kubeconfig]
-  const files = ['--config', configFile, ...source, '--ready-file', paths.ready(label)]
+  const files = ['--config', configFile, ...source, '--ready-file', paths.ready(label), '-o', 'json']
   const place = nodePlace(node)
   await startDaemon({
     what: `the agent of ${node.name}`,

@@ -2,13 +2,12 @@
 /** `evenkeel run`: the agent in the foreground. */
 import { writeFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
-import { pino } from 'pino'
 import { startAgent } from '../agent.ts'
-import { LOG_LEVELS } from '../config/schema.ts'
 import { watchConfiguration } from '../config/watch.ts'
 import { type Config, readConfiguration } from '../config.ts'
 import { KernelError } from '../kernel/errno.ts'
 import { MismatchError } from '../kernel/mismatch.ts'
+import { createLogging, LOG_FORMATS, LOG_LEVELS, type LogFormat } from '../log.ts'
 import { manifestsSource } from '../source/manifests/manifests.ts'
 import { type Source, SourceError } from '../source/source.ts'
 import { readingOf } from './config-option.ts'
@@ -19,6 +18,7 @@ interface RunOptions extends FlagOptions {
   readonly config?: string
   readonly manifests?: string
   readonly readyFile?: string
+  readonly output?: LogFormat
 }
 
 export function runCommand(): Command {
@@ -32,6 +32,7 @@ export function runCommand(): Command {
     .option('--kubeconfig <file>', 'read Services from a Kubernetes API server (default in a pod: its service account)')
     .option('--ready-file <file>', 'write this file when everything has synced')
     .addOption(new Option('--log-level <level>', 'what is logged (default: info)').choices(LOG_LEVELS))
+    .addOption(new Option('-o, --output <format>', 'of the log (default: text)').choices(LOG_FORMATS))
     .addHelpText(
       'after',
       `
@@ -53,7 +54,8 @@ Examples:
 async function run(options: RunOptions): Promise<void> {
   const read = () => readConfiguration({ file: options.config, flags: flagsOf(options) })
   const { config, warnings } = readingOf(read)
-  const log = pino({ level: config.logLevel, base: { node: config.nodeName } })
+  const { nodeName: node, logLevel: level, logFormat } = config
+  const { log, tally } = createLogging({ level, format: options.output ?? logFormat, node })
   for (const warning of warnings) log.warn(warning)
   const ended = Promise.withResolvers<void>()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve())
@@ -64,6 +66,7 @@ async function run(options: RunOptions): Promise<void> {
     config,
     source,
     log,
+    tally,
     onReady: () => {
       log.info('ready')
       if (options.readyFile) writeFileSync(options.readyFile, `${process.pid}\n`)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What each field of KubeProxyConfiguration becomes here: fields of ours, or a sentence that says why it has no effect. */
 import { hostPort, isUnspecified, parseAddress } from '../address.ts'
+import { levelOfVerbosity } from '../log.ts'
 import { parseDuration } from './duration.ts'
 import type { KubeProxyFields } from './kube-proxy-schema.ts'
 import { type ConfigFields, MAX_SECONDS } from './schema.ts'
@@ -42,11 +43,9 @@ export const KUBE_PROXY_FIELDS: Readonly<Record<string, Treatment>> = {
   'clientConnection.contentType': MEDIA_TYPE,
   'clientConnection.qps': REQUESTS,
   'clientConnection.burst': REQUESTS,
-  'logging.format': ({ logging }) =>
-    logging?.format === 'json' ? {} : { ignored: 'the log is JSON, one object a line' },
+  'logging.format': ({ logging }) => ({ own: { logFormat: logging?.format === 'json' ? 'json' : 'text' } }),
   'logging.flushFrequency': LOG_OUTPUT,
-  // klog's levels: details for debugging begin at 4.
-  'logging.verbosity': ({ logging }) => ({ own: { logLevel: (logging?.verbosity ?? 0) >= 4 ? 'debug' : 'info' } }),
+  'logging.verbosity': ({ logging }) => ({ own: { logLevel: levelOfVerbosity(logging?.verbosity ?? 0) } }),
   'logging.vmodule': ignored('it names source files of kube-proxy; logging.verbosity counts'),
   'logging.options.text.splitStream': LOG_OUTPUT,
   'logging.options.text.infoBufferSize': LOG_OUTPUT,

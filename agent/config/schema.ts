@@ -2,12 +2,12 @@
 /** The fields of EvenkeelConfiguration: what each may be, its default, and what it does. */
 import { z } from 'zod'
 import { parseAddress } from '../address.ts'
+import { LOG_FORMATS, LOG_LEVELS } from '../log.ts'
 import { parseBindAddress } from '../serve/bind-address.ts'
 import { canonicalCIDR, familyOf } from '../source/manifests/address.ts'
 
 export const API_VERSION = 'evenkeel.io/v1alpha1'
 export const KIND = 'EvenkeelConfiguration'
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 /** Words that stand for CIDRs in nodePortAddresses, as in kube-proxy 1.36. */
 export const NODE_PORT_KEYWORDS = ['primary', 'localhost', 'all'] as const
 
@@ -99,6 +99,7 @@ export const fields = z.strictObject({
     .default('')
     .describe("the API server's URL, in the place of that in the kubeconfig"),
   logLevel: z.enum(LOG_LEVELS).default('info').describe('what is logged'),
+  logFormat: z.enum(LOG_FORMATS).default('text').describe('lines of text, or a JSON object each'),
   bpffs: z.string().startsWith('/').default('/sys/fs/bpf').describe('folder on a bpffs that holds evenkeel/'),
   podPath: z
     .enum(['socket', 'packet', 'both'])
@@ -183,6 +184,13 @@ export const fields = z.strictObject({
     .describe('clusterIPs and nodePorts given out'),
   healthzBindAddress: bindAddress('where /healthz and /livez are served', '0.0.0.0:10256'),
   metricsBindAddress: bindAddress('where /metrics is served', '127.0.0.1:10249'),
+  metricsServices: z
+    .number()
+    .int()
+    .min(0)
+    .max(65_536)
+    .default(1_000)
+    .describe('Service ports with metrics of their own, the busiest; the rest share one'),
   healthTimeoutSeconds: seconds('a change that waits for longer makes this node unhealthy', 60),
   eventSample: z.number().int().min(0).default(0).describe('one in so many new flows makes an event; 0: none'),
   sweepSeconds: z

@@ -26,6 +26,8 @@ export interface AttachedDevices {
    * Throws KernelError when the programs can't be loaded.
    */
   sync(wanted: ReadonlyMap<Device, Role>): string[]
+  /** By interface index. */
+  readonly attached: ReadonlyMap<number, Role>
 }
 
 /** `programs` is called when there is a device to attach to. */
@@ -42,6 +44,7 @@ export function attachedDevices(folder: PinFolder, programs: (role: Role) => Dev
   }
 
   return {
+    attached: done,
     sync(wanted) {
       forgetGone(new Set([...wanted.keys()].map(device => device.ifindex)))
       const added = [...wanted].filter(([{ ifindex }, role]) => done.get(ifindex) !== role)

@@ -5,6 +5,8 @@ import type { CompiledPort, CompiledService, Frontend } from '../compile/compile
 import type { CompileContext } from '../compile/context.ts'
 import { compileService } from '../compile/service.ts'
 import type { ServiceKey, ServiceView } from '../objects.ts'
+import { addChange, type Changes, noChanges } from './changes.ts'
+import { createLocalless, type Localless } from './localless.ts'
 import type { DesiredServices } from './reconciler.ts'
 
 export interface DesiredState {
@@ -15,6 +17,10 @@ export interface DesiredState {
   update(services: ReadonlyMap<ServiceKey, ServiceView | undefined>, context?: CompileContext): DesiredServices
   /** Every Service. */
   all(): DesiredServices
+  /** What the updates since the last call were about. */
+  takeChanges(): Changes
+  /** Services that drop what comes to a Local policy. Kept up to date as they are compiled. */
+  readonly localless: Localless
   /** All warnings that stand now about Services that were asked for. */
   warnings(): string[]
 }
@@ -29,6 +35,8 @@ export function desiredState(initial: CompileContext): DesiredState {
   /** Of the few that have any: they are asked for after each change. */
   const warned = new Map<ServiceKey, readonly string[]>()
   const claims = claimIndex()
+  const localless = createLocalless()
+  let changes = noChanges()
 
   /** Which frontends a Service has does not depend on its endpoints. */
   function claim(key: ServiceKey, view: ServiceView | undefined): readonly ServiceKey[] {
@@ -40,7 +48,9 @@ export function desiredState(initial: CompileContext): DesiredState {
     const service = view && compileService(view, context)
     if (service && service.warnings.length > 0) warned.set(key, service.warnings)
     else warned.delete(key)
-    return service && owned(service)
+    const own = service && owned(service)
+    localless.set(key, own)
+    return own
   }
 
   function owned(service: CompiledService): CompiledService {
@@ -65,6 +75,7 @@ export function desiredState(initial: CompileContext): DesiredState {
       context = other ?? context
       const affected = new Set<ServiceKey>()
       for (const [key, view] of services) {
+        addChange(changes, views.get(key), view)
         if (view) views.set(key, view)
         else views.delete(key)
       }
@@ -74,6 +85,12 @@ export function desiredState(initial: CompileContext): DesiredState {
       return onTurn(affected)
     },
     all: () => onTurn(views),
+    takeChanges() {
+      const taken = changes
+      changes = noChanges()
+      return taken
+    },
+    localless,
     warnings: () => [...[...warned.values()].flat(), ...claims.warnings()],
   }
 }

@@ -6,8 +6,11 @@ import { KernelError } from '../kernel/errno.ts'
 import { writesOf } from '../kernel/operations.ts'
 import type { Node } from '../objects.ts'
 import type { Update } from '../source/source.ts'
+import type { Changes } from './changes.ts'
 import type { Dataplane } from './dataplane.ts'
 import { desiredState } from './desired.ts'
+import type { Live } from './live.ts'
+import type { Localless } from './localless.ts'
 import { type DesiredServices, type Reconciler, reconciler } from './reconciler.ts'
 import { type Swept, sweep, type Timeouts } from './sweep.ts'
 
@@ -16,8 +19,26 @@ export interface Driver {
   update(update: Update): void
   /** Takes out what has expired. */
   sweep(timeouts: Timeouts): Promise<Swept>
-  /** Service ports in the maps. */
+  /** What is in the maps. */
+  readonly live: Live
+  /** Elements in use. */
+  readonly used: Used
+}
+
+export interface Used {
+  readonly frontends: number
+  readonly backends: number
+  readonly tables: number
   readonly services: number
+}
+
+/** A change that is in the maps. */
+export interface Applied {
+  readonly localless: Localless
+  /** All Services were gone through, not just those that had changed. */
+  readonly full: boolean
+  readonly seconds: number
+  readonly changes: Changes
 }
 
 export interface DriverOptions {
@@ -27,10 +48,11 @@ export interface DriverOptions {
   readonly log: Logger
   /** Called after changes in which backends went. */
   readonly onBackendsGone: () => void
+  readonly onApplied?: (applied: Applied) => void
 }
 
 /** Takes over what the maps hold. */
-export function createDriver({ dataplane, contextOf, log, onBackendsGone }: DriverOptions): Driver {
+export function createDriver({ dataplane, contextOf, log, onBackendsGone, onApplied }: DriverOptions): Driver {
   const state = desiredState(contextOf(null))
   const fresh = newOnes()
   let maps: Reconciler = reconciler(dataplane)
@@ -38,14 +60,16 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
   let pruned = false
   let sweeping: Promise<Swept> | undefined
 
-  function apply(desired: DesiredServices, whole: boolean): void {
+  function apply(desired: DesiredServices, whole: boolean, full = whole): void {
     const started = performance.now()
     const before = writesOf(dataplane.operations)
     const released = maps.backends.released
     const failures = maps.apply(desired, whole)
     if (maps.backends.released > released) onBackendsGone()
     const writes = writesOf(dataplane.operations) - before
-    log.info({ services: desired.size, writes, ms: Math.round(performance.now() - started) }, 'applied')
+    const ms = performance.now() - started
+    log.info({ services: desired.size, writes, ms: Math.round(ms) }, 'applied')
+    onApplied?.({ localless: state.localless, full, seconds: ms / 1_000, changes: state.takeChanges() })
     for (const { message } of failures) log.error(message)
     for (const warning of fresh(state.warnings())) log.warn(warning)
   }
@@ -55,7 +79,7 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
     if (!(error instanceof KernelError)) throw error
     log.error({ error: error.message }, 'the kernel refused a change: reading the maps back for another try')
     maps = reconciler(dataplane)
-    apply(state.all(), pruned)
+    apply(state.all(), pruned, true)
   }
 
   return {
@@ -63,7 +87,7 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
       const desired = state.update(services, node === undefined ? undefined : contextOf(node))
       const whole = !pruned && !incomplete
       try {
-        apply(whole ? state.all() : desired, whole)
+        apply(whole ? state.all() : desired, whole, whole || node !== undefined)
       } catch (error) {
         repair(error)
       }
@@ -76,8 +100,17 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone }: Driv
       })
       return sweeping
     },
-    get services() {
-      return maps.live.ports.size
+    get live() {
+      return maps.live
+    },
+    get used() {
+      const { live, backends, arena } = maps
+      return {
+        frontends: live.frontends.size,
+        backends: backends.used,
+        tables: arena.used,
+        services: live.ports.size,
+      }
     },
   }
 }

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { bridge } from '../kernel/bridge.ts'
 import { KernelError } from '../kernel/errno.ts'
-
+import { HOOKS, listHooks } from '../kernel/hooks.ts'
 import { cgroupRoot } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
@@ -23,6 +23,8 @@ export interface Kernel {
   /** Takes away a socket path that an earlier configuration had put in place and this one has not. */
   readonly detachSockets: () => void
   readonly destroyStaleSockets: () => void
+  /** Of the socket path: how many are attached, and how many should be. */
+  readonly hooks: () => { readonly attached: number; readonly wanted: number }
   close(): void
 }
 
@@ -42,6 +44,10 @@ export function openKernel(config: Config, log: Logger): Kernel {
     detachSockets() {
       if (sockets === undefined) detachSocketPath(folder)
     },
+    hooks: () => ({
+      attached: listHooks(folder).length,
+      wanted: sockets === undefined ? 0 : Object.keys(HOOKS).length,
+    }),
     destroyStaleSockets: () => sockets?.stale?.request(),
     close() {
       sockets?.close()

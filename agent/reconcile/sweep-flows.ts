@@ -19,6 +19,13 @@ import { rawMap } from '../kernel/maps.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { Count, Named, Timeouts } from './sweep.ts'
 
+/** Flows that stay, by state: of the two entries of each the one in the client's direction. */
+export type FlowStates = ReadonlyMap<FlowState, number>
+
+export interface SweptFlows extends Count {
+  readonly states: FlowStates
+}
+
 const SECOND = 1_000_000_000n
 
 /** Reads bytes where it can: most entries of a full map stay, and need no objects. */
@@ -27,13 +34,18 @@ export async function sweepFlows(
   timeouts: Timeouts,
   now: () => bigint,
   named: Named,
-): Promise<Count> {
+): Promise<SweptFlows> {
   const limits = limitsOf(timeouts)
-  const at = offsets(flowCodec, 'seen', 'state', 'service', 'backend')
+  const at = offsets(flowCodec, 'seen', 'state', 'flags', 'service', 'backend')
   const gone = backendGone(dataplane)
   const map = rawMap(MAPS.flows, dataplane.flows.fd, { operations: dataplane.operations }, 1)
   const suspects: Tuple[] = []
   let left = 0
+  const states: number[] = []
+  const stays = (state: number, flags: number) => {
+    left++
+    if (!(flags & FlowFlag.REPLY)) states[state] = (states[state] ?? 0) + 1
+  }
   for (const { keys, values, count } of readChunks(map)) {
     const time = now()
     for (let i = 0; i < count; i++) {
@@ -44,7 +56,7 @@ export async function sweepFlows(
         suspects.push(tupleCodec.decode(keys, i * map.keySize))
         continue
       }
-      left++
+      stays(state, values.readUInt8(value + at('flags')))
       named.services.add(values.readUInt32LE(value + at('service')))
       named.backends.add(values.readUInt32LE(value + at('backend')))
     }
@@ -55,12 +67,13 @@ export async function sweepFlows(
     const kept = expireFlow(dataplane, tuple, limits, now(), gone)
     if (kept === undefined) expired++
     else {
-      left++
+      stays(kept.state, kept.flags)
       named.services.add(kept.service)
       named.backends.add(kept.backend)
     }
   }
-  return { expired, left }
+  const names = Object.values(FlowState)
+  return { expired, left, states: new Map(names.map(state => [state, states[state] ?? 0])) }
 }
 
 /** Nanoseconds by state. */

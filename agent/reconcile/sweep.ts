@@ -5,9 +5,9 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { BackendState, SockFlag } from '../kernel/layout.gen.ts'
-import type { Dataplane } from './dataplane.ts'
+import type { Dataplane, SocketMaps } from './dataplane.ts'
 import type { Reconciler } from './reconciler.ts'
-import { sweepFlows } from './sweep-flows.ts'
+import { type FlowStates, sweepFlows } from './sweep-flows.ts'
 
 /** Seconds without a packet after which a flow is forgotten. */
 export interface Timeouts {
@@ -23,10 +23,12 @@ export interface Swept {
   readonly affinity: number
   /** Entries that stay, two a flow. */
   readonly flowsLeft: number
+  readonly states: FlowStates
   readonly affinityLeft: number
   /** What is remembered of sockets. */
   readonly sockets: number
-  readonly socketsLeft: number
+  readonly origLeft: number
+  readonly choicesLeft: number
 }
 
 const SECOND = 1_000_000_000n
@@ -43,16 +45,19 @@ export async function sweep(
   const named = { services: new Set<number>(), backends: new Set<number>() }
   const flows = await sweepFlows(dataplane, timeouts, now, named)
   const affinity = await sweepAffinity(dataplane, reconciler, now, named)
-  const sockets = await sweepSockets(dataplane, named)
+  const orig = await sweepSockets(dataplane, dataplane.sockets?.orig, named)
+  const choices = await sweepSockets(dataplane, dataplane.sockets?.choices, named)
   reconciler.services.settle(restingServices, id => named.services.has(id))
   reconciler.backends.settle(restingBackends, id => named.backends.has(id))
   return {
     flows: flows.expired,
     flowsLeft: flows.left,
+    states: flows.states,
     affinity: affinity.expired,
     affinityLeft: affinity.left,
-    sockets: sockets.expired,
-    socketsLeft: sockets.left,
+    sockets: orig.expired + choices.expired,
+    origLeft: orig.left,
+    choicesLeft: choices.left,
   }
 }
 
@@ -96,23 +101,25 @@ async function sweepAffinity(
  * A socket that is not connected chooses anew when its backend is gone; what it was given before is of no more use. Entries of
  * connected sockets go when the socket is closed.
  */
-async function sweepSockets({ sockets, backends }: Dataplane, named: Named): Promise<Count> {
+async function sweepSockets(
+  { backends }: Dataplane,
+  map: SocketMaps['orig'] | undefined,
+  named: Named,
+): Promise<Count> {
   let expired = 0
   let left = 0
-  for (const map of Object.values(sockets ?? {})) {
-    for (const [key, socket] of map.entries()) {
-      const { state, generation } = backends.read(socket.backend)
-      const gone = state === BackendState.FREE || generation !== socket.generation
-      if (gone && !(socket.flags & SockFlag.CONNECTED)) {
-        map.delete(key)
-        expired++
-        continue
-      }
-      left++
-      named.services.add(socket.service)
-      named.backends.add(socket.backend)
+  for (const [key, socket] of map?.entries() ?? []) {
+    const { state, generation } = backends.read(socket.backend)
+    const gone = state === BackendState.FREE || generation !== socket.generation
+    if (gone && !(socket.flags & SockFlag.CONNECTED)) {
+      map?.delete(key)
+      expired++
+      continue
     }
-    await setImmediate()
+    left++
+    named.services.add(socket.service)
+    named.backends.add(socket.backend)
   }
+  await setImmediate()
   return { expired, left }
 }

@@ -5,16 +5,13 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Health } from './health.ts'
-import { type Answer, jsonAnswer } from './probe-server.ts'
-
-const NOT_FOUND: Answer = { status: 404, headers: { 'Content-Type': 'text/plain' }, body: '404 page not found\n' }
+import { type Answer, jsonAnswer, NOT_FOUND } from './probe-server.ts'
 
 export function answerHealth({ url = '' }: IncomingMessage, health: Health): Answer {
   const [path] = url.split('?', 1)
   if (path !== '/healthz' && path !== '/livez') return NOT_FOUND
-  const { healthy, lastUpdated, currentTime, nodeEligible } = health.report()
-  if (path === '/livez') return jsonAnswer(healthy, { lastUpdated, currentTime })
-  return nodeEligible
-    ? jsonAnswer(healthy, { lastUpdated, currentTime, nodeEligible })
-    : jsonAnswer(false, { lastUpdated, currentTime, nodeEligible })
+  const { healthy, lastUpdated, currentTime, nodeEligible, sourceError } = health.report()
+  // Left out of JSON while it is undefined.
+  const body = { lastUpdated, currentTime, sourceError }
+  return path === '/livez' ? jsonAnswer(healthy, body) : jsonAnswer(healthy && nodeEligible, { ...body, nodeEligible })
 }

@@ -13,9 +13,13 @@ export interface HealthReport {
   readonly healthy: boolean
   /** As in kube-proxy: the time of the report while healthy, else of the last change that was applied; null: none was. */
   readonly lastUpdated: Date | null
+  /** null: no change was yet. */
+  readonly lastApplied: Date | null
   readonly currentTime: Date
   /** The own node is not on its way out. */
   readonly nodeEligible: boolean
+  /** Why the source can't be read, while it can't: what is served may be out of date. No reason to send traffic elsewhere. */
+  readonly sourceError: string | undefined
 }
 
 export interface Health {
@@ -25,6 +29,8 @@ export interface Health {
   done(stage: Stage): void
   /** The own Node. null, no such object, changes nothing: one that was being deleted is deleted now. */
   setNode(node: Node | null): void
+  /** undefined: it can be read. */
+  setSourceError(error: string | undefined): void
   report(): HealthReport
 }
 
@@ -34,6 +40,7 @@ export function createHealth(timeoutMs: number): Health {
   const waiting = new Map<Stage, number>()
   let lastApplied: Date | null = null
   let nodeEligible = true
+  let sourceError: string | undefined
   return {
     queued(stage) {
       if (!waiting.has(stage)) waiting.set(stage, performance.now())
@@ -45,11 +52,15 @@ export function createHealth(timeoutMs: number): Health {
     setNode(node) {
       if (node !== null) nodeEligible = isEligible(node)
     },
+    setSourceError(error) {
+      sourceError = error
+    },
     report() {
       const currentTime = new Date()
       const late = performance.now() - timeoutMs
       const healthy = waiting.values().every(since => since > late)
-      return { healthy, lastUpdated: healthy ? currentTime : lastApplied, currentTime, nodeEligible }
+      const lastUpdated = healthy ? currentTime : lastApplied
+      return { healthy, lastUpdated, lastApplied, currentTime, nodeEligible, sourceError }
     },
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** An HTTP server that answers probes, and keeps trying until it has its port. */
+/** An HTTP server that answers probes and scrapes, and keeps trying until it has its port. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
@@ -18,7 +18,7 @@ export interface ProbeServerOptions {
   /** For messages: what to do when the port is not to be had. */
   readonly advice: string
   readonly at: BindAddress
-  readonly answer: (request: IncomingMessage) => Answer
+  readonly answer: (request: IncomingMessage) => Answer | Promise<Answer>
   /** Connections to other addresses of ours are closed. Default: all are answered. */
   readonly serves?: ((localAddress: string) => boolean) | undefined
   readonly log: Logger
@@ -31,6 +31,13 @@ export interface ProbeServer {
   close(): void
 }
 
+export const NOT_FOUND: Answer = {
+  status: 404,
+  headers: { 'Content-Type': 'text/plain' },
+  body: '404 page not found\n',
+}
+const FAILED: Answer = { status: 500, headers: { 'Content-Type': 'text/plain' }, body: 'see the log of the agent\n' }
+
 /** A probe is one short request: who takes longer than this (milliseconds) does not hold us up. */
 const LIMITS = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 5_000 }
 
@@ -38,7 +45,14 @@ const RETRY_MS = 2_000
 
 export function serveProbes(options: ProbeServerOptions): ProbeServer {
   const { what, advice, at, answer, serves, log, retryMs = RETRY_MS } = options
-  const server = createServer(LIMITS, (request, response) => respond(response, answer(request)))
+  const server = createServer(LIMITS, async (request, response) => {
+    try {
+      respond(response, await answer(request))
+    } catch (error) {
+      log.error(`${what}: ${request.url} can't be answered: ${(error as Error).message}`)
+      respond(response, FAILED)
+    }
+  })
   const place = hostPort(at.host ?? '::', at.port)
   let timer: NodeJS.Timeout | undefined
   let closed = false

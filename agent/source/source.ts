@@ -23,6 +23,8 @@ export interface Problem {
   readonly message: string
   /** Changes wait until this is gone: no update comes while it stands. */
   readonly blocking?: boolean
+  /** The source itself can't be read, all or in part: what was last read stands, and what is newer is not known. */
+  readonly unread?: boolean
 }
 
 /** What a source can't work with: the message names what was tried, on what, and what to do. */
@@ -43,6 +45,17 @@ export interface SourceEvents {
   readonly onUpdate: (update: Update) => void
   /** Called with all problems that stand now, whenever they change. */
   readonly onProblems: (problems: readonly Problem[]) => void
+  /** Called for each request that a source makes over HTTP, when it has its answer's head or none. */
+  readonly onRequest?: (request: SourceRequest) => void
+}
+
+export interface SourceRequest {
+  readonly method: string
+  /** "10.0.0.1:6443" */
+  readonly host: string
+  /** Of HTTP; undefined: there was no answer. */
+  readonly status: number | undefined
+  readonly seconds: number
 }
 
 export interface Source {

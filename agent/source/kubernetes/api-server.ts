@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
-import { codeOf } from '../source.ts'
+import { codeOf, type SourceRequest } from '../source.ts'
 import { createCredentials } from './credentials.ts'
 import { createAcceptance, type Encoding, encodingOf } from './encoding.ts'
 import { Refusal, retryAfter } from './failure.ts'
@@ -26,6 +26,8 @@ export interface ApiServer {
   readonly get: (path: string, query: Query, signal: AbortSignal) => Promise<Answer>
   /** From now on this path is asked for in JSON: its protobuf can't be read. */
   readonly refuseProtobuf: (path: string) => void
+  /** Sends JSON, and asks for JSON. */
+  readonly send: (method: 'POST' | 'PATCH', path: string, body: object, signal: AbortSignal) => Promise<Answer>
   readonly close: () => void
 }
 
@@ -36,32 +38,79 @@ const MAX_REFUSAL = 65_536
 /** Not Acceptable, Unsupported Media Type. */
 const WRONG_ENCODING = [406, 415]
 
-/** Throws a SourceError when the kubeconfig can't work. `server`: as for openKubeconfig(). */
-export function openApiServer(kubeconfig: string | undefined, answerMs: number, server?: string): ApiServer {
+interface Asked {
+  readonly method: string
+  readonly path: string
+  /** With its question mark; empty: none. */
+  readonly query: string
+  readonly body?: object
+}
+
+/** JSON merge patch (RFC 7396), which every kind of object takes. */
+const JSON_TYPE = 'application/json'
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  POST: JSON_TYPE,
+  PATCH: 'application/merge-patch+json',
+}
+
+/** Throws a SourceError when the kubeconfig can't work. `server`: as for openKubeconfig(). `onRequest`: called for each request that is made. */
+export function openApiServer(
+  kubeconfig: string | undefined,
+  answerMs: number,
+  server?: string,
+  onRequest: (request: SourceRequest) => void = () => {},
+): ApiServer {
   const credentials = createCredentials(kubeconfig, server)
   const acceptance = createAcceptance()
   const { url } = credentials
-  const { get, Agent } = url.startsWith('https:') ? https : http
+  const { host } = new URL(url)
+  const { request: begin, Agent } = url.startsWith('https:') ? https : http
   const agent = new Agent({ keepAlive: true, keepAliveMsecs: KEEPALIVE_MS })
 
-  async function send(path: string, query: Query, signal: AbortSignal): Promise<Answer> {
+  async function begun({ method, path, query, body }: Asked, signal: AbortSignal): Promise<http.ClientRequest> {
     const { headers, ...options } = await credentials.options(signal)
-    const all = { accept: acceptance.headerFor(path), 'user-agent': 'evenkeel', ...headers }
-    const request = get(`${url}${path}?${new URLSearchParams(query)}`, { agent, ...options, headers: all, signal })
-    const response = await answerTo(request)
+    const type = body
+      ? { accept: JSON_TYPE, 'content-type': CONTENT_TYPES[method] }
+      : { accept: acceptance.headerFor(path) }
+    const all = { ...type, 'user-agent': 'evenkeel', ...headers }
+    const request = begin(`${url}${path}${query}`, { agent, ...options, method, headers: all, signal })
+    return request.end(body && JSON.stringify(body))
+  }
+
+  async function observed(asked: Asked, signal: AbortSignal): Promise<http.IncomingMessage | undefined> {
+    const request = await begun(asked, signal)
+    const started = performance.now()
+    let status: number | undefined
+    try {
+      const response = await answerTo(request)
+      status = response?.statusCode
+      return response
+    } finally {
+      onRequest({ method: asked.method, host, status, seconds: (performance.now() - started) / 1_000 })
+    }
+  }
+
+  async function send(asked: Asked, signal: AbortSignal): Promise<Answer> {
+    const response = await observed(asked, signal)
     // A kept connection that the server was closing as we wrote: nothing is said about the server.
-    if (response === undefined) return send(path, query, signal)
+    if (response === undefined) return send(asked, signal)
     const encoding = encodingOf(response)
-    if (response.statusCode === 200) return { response, encoding }
+    if (response.statusCode === 200 || response.statusCode === 201) return { response, encoding }
     const refusal = await readRefusal({ response, encoding })
-    if (WRONG_ENCODING.includes(refusal.status) && acceptance.fallBack(path)) return send(path, query, signal)
+    if (WRONG_ENCODING.includes(refusal.status) && !asked.body && acceptance.fallBack(asked.path))
+      return send(asked, signal)
     if (refusal.status === 401) credentials.renew()
     throw refusal
   }
 
   return {
     url,
-    get: (path, query, signal) => withLimit(answerMs, signal, both => send(path, query, both)),
+    get(path, query, signal) {
+      const asked = { method: 'GET', path, query: `?${new URLSearchParams(query)}` }
+      return withLimit(answerMs, signal, both => send(asked, both))
+    },
+    send: (method, path, body, signal) =>
+      withLimit(answerMs, signal, both => send({ method, path, query: '', body }, both)),
     refuseProtobuf: acceptance.fallBack,
     close: () => agent.destroy(),
   }

@@ -52,7 +52,7 @@ function unreachable(url: string, failures: ReadonlyMap<Name, Failure>): readonl
     const names = all.map(([name]) => name).sort()
     const since = new Date(Math.min(...all.map(([, failure]) => failure.since.getTime())))
     const message = `${names.join(', ')} can't be read since ${since.toISOString()}: ${reason}. ${MEANWHILE}`
-    return { severity: 'error', where: `API server ${url}`, message }
+    return { severity: 'error', where: `API server ${url}`, message, unread: true }
   })
 }
 

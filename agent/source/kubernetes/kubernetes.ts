@@ -24,11 +24,13 @@ export interface KubernetesOptions {
 /** Throws a SourceError when the kubeconfig can't work. Nothing else stops it: a server may come later. */
 export function kubernetesSource(options: KubernetesOptions): Source {
   const times = { ...TIMES, ...options.times }
-  const server = openApiServer(options.kubeconfig, times.answer, options.apiServer)
+  let onRequest: SourceEvents['onRequest']
+  const server = openApiServer(options.kubeconfig, times.answer, options.apiServer, request => onRequest?.(request))
   const end = new AbortController()
   let running: Promise<unknown> = Promise.resolve()
   return {
     async start(events) {
+      onRequest = events.onRequest
       running = readAll({ ...options, times, server, signal: end.signal }, events).finally(() => server.close())
     },
     async stop() {

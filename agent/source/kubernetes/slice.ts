@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** EndpointSlice (discovery.k8s.io/v1) of the API: the fields that are used. */
 import type { Endpoint, EndpointSlice, SlicePort } from '../../objects.ts'
-import { FieldError, flag, integer, items, mapping, oneOf, type Raw, shared, text, texts } from './raw.ts'
+import { FieldError, flag, integer, isMapping, items, mapping, oneOf, type Raw, shared, text, texts } from './raw.ts'
 import { PROTOCOLS } from './service.ts'
 
 const ADDRESS_TYPES: readonly EndpointSlice['addressType'][] = ['IPv4', 'IPv6', 'FQDN']
+/** Written by the endpoint slice controller, RFC 3339. */
+const TRIGGER_TIME_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time'
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 
 export function readSlice(raw: Raw): EndpointSlice {
@@ -20,7 +22,15 @@ export function readSlice(raw: Raw): EndpointSlice {
     addressType,
     ports: items(raw, 'ports', '', slicePort),
     endpoints: addressType === 'FQDN' ? [] : items(raw, 'endpoints', '', readEndpoint),
+    ...triggerOf(metadata),
   }
+}
+
+/** For a metric alone: what is no time is passed over. */
+function triggerOf(metadata: Raw): Pick<EndpointSlice, 'triggered'> {
+  const { annotations } = metadata
+  const time = isMapping(annotations) ? Date.parse(String(annotations[TRIGGER_TIME_ANNOTATION])) : Number.NaN
+  return Number.isNaN(time) ? {} : { triggered: time }
 }
 
 function slicePort(raw: Raw, at: string): SlicePort {

@@ -99,6 +99,7 @@ export function createAssembly(ranges: Ranges, allocator: Allocator): Assembly {
         severity: 'error',
         where: file,
         message: `can't be read (${reason}): make it readable`,
+        unread: true,
       }
       put(file, { ...(files.get(file) ?? UNREAD), problems: [problem] })
     },

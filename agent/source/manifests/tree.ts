@@ -78,7 +78,7 @@ function readFile(file: string, assembly: Assembly): boolean {
 function lostProblems(failed: ReadonlyMap<string, string>): readonly Problem[] {
   return [...failed].map(([where, reason]) => {
     const message = `can't be read (${reason}): put it back or make it readable; until then all in it counts as it was`
-    return { severity: 'error', where, message }
+    return { severity: 'error', where, message, unread: true }
   })
 }
 
