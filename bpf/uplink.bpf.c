@@ -10,6 +10,22 @@
 #include "lookup.h"
 #include "outside.h"
 
+/*
+ * A later fragment of a datagram whose first one taught us nothing. At an address of this node
+ * it may be anybody's, and the stack waits for the rest; at one that is a Service's alone the
+ * stack would send it on.
+ */
+EK_ALWAYS_INLINE int ek_unknown_fragment(struct ek_packet *p)
+{
+	struct ek_frontend_key key = {.addr = p->tuple.daddr, .scope = EK_SCOPE_EXTERNAL};
+
+	if (bpf_map_lookup_elem(&ek_node_addrs, &key.addr))
+		return EK_PASS;
+	if (!bpf_map_lookup_elem(&ek_frontends, &key) && !ek_lookup_address(&key.addr))
+		return EK_PASS;
+	return ek_drop(p, 0, EK_REASON_FRAGMENT_UNKNOWN);
+}
+
 EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 {
 	struct ek_frontend *frontend;
@@ -21,7 +37,7 @@ EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 	if (p->kind != EK_KIND_PORTS)
 		return EK_PASS;
 	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
-		return EK_PASS;
+		return ek_unknown_fragment(p);
 	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
 	if (flow) {
 		if (ek_flow_serves(p, flow))
@@ -29,7 +45,7 @@ EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 		ek_flow_forget_partner(&p->tuple, flow);
 	}
 	if (p->fragment == EK_LATER_FRAGMENT)
-		return EK_PASS;
+		return ek_unknown_fragment(p);
 	frontend = ek_lookup_frontend(&p->tuple, p->family, EK_SCOPE_EXTERNAL);
 	if (!frontend) {
 		ek_flow_make_way(p);

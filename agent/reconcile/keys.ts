@@ -21,14 +21,18 @@ export function frontendText(
     addr,
     port,
     proto: PROTOCOLS[protocol],
-    scope: scope === 'cluster' ? Scope.CLUSTER : Scope.EXTERNAL,
+    scope: scopeOf(scope),
   })
 }
 
 /** Of the entry that stands for an address as such. */
-export function addressText(address: string): FrontendText {
+export function addressText({ address, scope }: Pick<Frontend, 'address' | 'scope'>): FrontendText {
   writeAddress(address, addr)
-  return keyText({ addr, port: 0, proto: 0, scope: Scope.CLUSTER })
+  return keyText({ addr, port: 0, proto: 0, scope: scopeOf(scope) })
+}
+
+function scopeOf(scope: Frontend['scope']): Scope {
+  return scope === 'cluster' ? Scope.CLUSTER : Scope.EXTERNAL
 }
 
 export function keyText(value: FrontendKey): FrontendText {

@@ -34,8 +34,8 @@ export interface LivePort {
   /** One for each pool at most. */
   readonly tables: readonly LiveTable[]
   readonly frontends: readonly FrontendText[]
-  /** clusterIPs; unknown after a restart. */
-  readonly addresses: readonly string[]
+  /** Entries that stand for its addresses as such; unknown after a restart. */
+  readonly addresses: readonly FrontendText[]
   /** loadBalancerSourceRanges. */
   readonly ranges: ReadonlyMap<RangeText, Range>
 }
@@ -50,8 +50,8 @@ export interface Live {
   readonly ports: Map<ServicePortName, LivePort>
   readonly byService: Map<ServiceKey, readonly ServicePortName[]>
   readonly frontends: Map<FrontendText, LiveFrontend>
-  /** How many Service ports make a clusterIP ours. */
-  readonly addresses: Map<string, number>
+  /** How many Service ports make an address ours, by its entry. */
+  readonly addresses: Map<FrontendText, number>
   /** Runs that a crash left behind: an old one and a new one for a pool. Freed after the first whole pass. */
   readonly strays: Run[]
 }

@@ -73,7 +73,7 @@ function placePort(pass: Pass, port: CompiledPort, taken: Taken): Prepared {
   if (before === undefined) pass.names.push([id, { name: port.name }])
   const frontends = port.frontends.map(frontend => putFrontend(pass, port, id, tables, frontend))
   for (const text of before?.frontends ?? []) if (!frontends.includes(text)) pass.drops.set(text, port.name)
-  const addresses = clusterIPs(port.frontends)
+  const addresses = addressesOf(port.frontends)
   const after = {
     id,
     name: port.name,
@@ -96,11 +96,10 @@ function giveBack(pass: Pass, { service, backends, runs }: Taken): void {
   if (service !== undefined) pass.services.giveBack(service)
 }
 
-function clusterIPs(frontends: readonly Frontend[]): readonly string[] {
-  const addresses: string[] = []
-  for (const { kind, address } of frontends)
-    if (kind === 'clusterIP' && !addresses.includes(address)) addresses.push(address)
-  return addresses
+/** Within the cluster, clusterIPs; for clients outside, what is no node's. */
+function addressesOf(frontends: readonly Frontend[]): readonly FrontendText[] {
+  const isWhole = ({ kind, scope }: Frontend) => kind === 'clusterIP' || (scope === 'external' && kind !== 'nodePort')
+  return [...new Set(frontends.filter(isWhole).map(addressText))]
 }
 
 function placeTables(
@@ -173,8 +172,8 @@ const ADDRESS_VALUE: FrontendValue = {
 }
 
 /** The entry that makes an address ours whatever the port. */
-export function putAddress(pass: Pass, address: string): void {
-  put(pass, addressText(address), { value: ADDRESS_VALUE, owner: '' })
+export function putAddress(pass: Pass, address: FrontendText): void {
+  put(pass, address, { value: ADDRESS_VALUE, owner: '' })
 }
 
 function put(pass: Pass, text: FrontendText, frontend: LiveFrontend): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The step of a change that clients see: names and frontends in, then those that are no longer wanted out. */
-import { addressText, frontendKey } from './keys.ts'
-import type { Live } from './live.ts'
+import { frontendKey } from './keys.ts'
+import type { FrontendText, Live } from './live.ts'
 import { type Pass, putAddress } from './prepare.ts'
 
 /** `whole`: addresses that no Service port has taken by now go. */
@@ -20,9 +20,9 @@ export function publish(pass: Pass, whole: boolean): void {
   if (pass.removed.length > 0) dataplane.services.deleteMany(pass.removed.map(port => port.id))
 }
 
-/** The entry of a clusterIP as such comes with its first Service port and goes with its last one. */
+/** The entry of an address as such comes with its first Service port and goes with its last one. */
 function moveAddresses(pass: Pass, whole: boolean): void {
-  const touched = new Set<string>(whole ? pass.live.addresses.keys() : [])
+  const touched = new Set<FrontendText>(whole ? pass.live.addresses.keys() : [])
   for (const { before, after } of pass.prepared) {
     countAddresses(pass.live, before?.addresses, -1, touched)
     countAddresses(pass.live, after.addresses, 1, touched)
@@ -31,21 +31,26 @@ function moveAddresses(pass: Pass, whole: boolean): void {
   for (const address of touched) settleAddress(pass, address)
 }
 
-function countAddresses({ addresses }: Live, some: readonly string[] = [], by: number, touched: Set<string>): void {
+function countAddresses(
+  { addresses }: Live,
+  some: readonly FrontendText[] = [],
+  by: number,
+  touched: Set<FrontendText>,
+): void {
   for (const address of some) {
     addresses.set(address, (addresses.get(address) ?? 0) + by)
     touched.add(address)
   }
 }
 
-function settleAddress(pass: Pass, address: string): void {
+function settleAddress(pass: Pass, address: FrontendText): void {
   const count = pass.live.addresses.get(address)
   if (count === undefined) return
   if (count > 0) {
     putAddress(pass, address)
   } else {
     pass.live.addresses.delete(address)
-    pass.drops.set(addressText(address), '')
+    pass.drops.set(address, '')
   }
 }
 

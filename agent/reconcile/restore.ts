@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** After a restart: what is in the pinned maps, so that ids stay and nothing is written that is there already. */
-import { addressText } from '../kernel/address.ts'
 import { FrontendFlag, type Frontend as FrontendValue, type Range } from '../kernel/layout.gen.ts'
 import type { Arena } from './arena.ts'
 import type { BackendSlots } from './backend-slots.ts'
@@ -76,7 +75,7 @@ function restoreFrontends(dataplane: Dataplane, pools: Pools, live: Live, byId: 
     const port = byId.get(value.service)
     const text = keyText(key)
     live.frontends.set(text, { value, owner: port?.name ?? '' })
-    if (value.flags & FrontendFlag.ADDRESS) live.addresses.set(addressText(key.addr), 0)
+    if (value.flags & FrontendFlag.ADDRESS) live.addresses.set(text, 0)
     if (port === undefined) continue
     port.frontends.push(text)
     port.affinity = value.affinity

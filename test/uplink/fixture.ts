@@ -52,7 +52,11 @@ export interface Cluster {
   settled(holds: (services: readonly LiveService[]) => boolean): Promise<void>
   /** Dials from outside. */
   dial(address: string, port: number, options?: Partial<DialOptions>): Promise<Dialled[]>
-  /** By node's or client's name. */
+  /** Dials from a place. */
+  dialFrom(where: string, address: string, port: number, options?: Partial<DialOptions>): Promise<Dialled[]>
+  /** Runs lines of `ip` in a place, one after the other. */
+  ip(where: string, ...lines: readonly string[]): Promise<void>
+  /** By node's, client's or pod's name. */
   address(name: string, family?: Family): string
   /** What was turned away on a node for a reason. */
   rejected(node: string, reason: number): bigint
@@ -88,10 +92,12 @@ async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster
     name: `u${process.pid}x${clusters++}`,
     topology: { ...topology, xdp: xdp !== 'off' },
     manifests: Object.fromEntries(files),
-    config: configuration({ ...(xdp !== 'off' && { xdp }), ...config }),
+    config: configuration({ xdp, ...config }),
   })
   const bpffs = await bpffsMount()
   const file = (name: string) => join(lab.manifests, `${name}.yaml`)
+  const dialFrom = (where: string, address: string, port: number, options: Partial<DialOptions> = {}) =>
+    lab.dial(where, { protocol: 'http', address, port, path: '/client', timeout: 2000, ...options })
   const look = <T>(node: string, what: (dataplane: Dataplane) => T) =>
     withDataplane(bpffsFolder(bpffs, lab.name, node), what)
   return {
@@ -107,8 +113,12 @@ async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster
       const all = () => lab.plan.nodes.every(({ name }) => holds(look(name, liveServices)))
       if (!(await eventually(async () => all()))) throw new Error('the maps do not say so')
     },
-    dial: (address, port, options = {}) =>
-      lab.dial('outside', { protocol: 'http', address, port, path: '/client', timeout: 2000, ...options }),
+    dial: (address, port, options) => dialFrom('outside', address, port, options),
+    dialFrom,
+    async ip(where, ...lines) {
+      const { code, stderr } = await lab.exec(where, ['ip', '-batch', '-'], { input: `${lines.join('\n')}\n` })
+      if (code !== 0) throw new Error(`${where}: ip ${lines.join('; ')}: ${stderr}`)
+    },
     address: (name, family = 'IPv4') => addressesOf(lab, name)[family === 'IPv4' ? 'v4' : 'v6'],
     rejected: (node, reason) => look(node, ({ reasons }) => reasons.sum(reason) ?? 0n),
   }
@@ -124,7 +134,7 @@ function configuration(content: object): string {
 }
 
 function addressesOf({ plan }: Lab, name: string): Addresses {
-  const found = [...plan.nodes, ...plan.outside].find(one => one.name === name)
+  const found = [...plan.nodes, ...plan.outside, ...plan.pods, ...plan.routers].find(one => one.name === name)
   if (found === undefined) throw new Error(`no ${name} in lab ${plan.lab}`)
   return found.addresses
 }
