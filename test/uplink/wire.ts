@@ -24,7 +24,9 @@ export async function exchange(
   seconds: number,
 ): Promise<Buffer[]> {
   const input = frames.map(frame => frame.toString('hex')).join('\n')
-  const { code, stdout, stderr } = await lab.exec(where, ['python3', '-c', EXCHANGE, 'eth0', String(seconds)], { input })
+  const { code, stdout, stderr } = await lab.exec(where, ['python3', '-c', EXCHANGE, 'eth0', String(seconds)], {
+    input,
+  })
   if (code !== 0) throw new Error(stderr)
   return stdout
     .split('\n')
