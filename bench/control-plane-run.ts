@@ -3,6 +3,7 @@
  * One agent's work in a process of its own: `node control-plane-run.ts FOLDER SERVICES CHANGES`. FOLDER, on a bpffs, holds the maps:
  * they may be there already (a restart). Prints JSON.
  */
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -32,12 +33,20 @@ export interface Outcome {
   readonly syscalls: number
   /** Bytes. */
   readonly rss: number
+  /** Of it the maps' own memory, which is the kernel's: it would be there without the agent, too. */
+  readonly rssMaps: number
+  /** Of it files, Node's program for the most part: shared with other processes of it, and the kernel may drop it. */
+  readonly rssFiles: number
   /** Before there was any Service. */
   readonly rssEmpty: number
   /** Of JavaScript objects that are in use, the source's included. */
   readonly heap: number
+  /** Of JavaScript objects that are in use, the driver's own. */
+  readonly heapOwn: number
   /** Bytes of selection tables and backends. */
   readonly selection: number
+  /** Bytes of all maps, as the kernel counts them (memlock of fdinfo). */
+  readonly kernel: number
   readonly changes?: Changes | undefined
   /** Time of a fixed piece of work after / before: 1 on a quiet machine. */
   readonly calm: number
@@ -57,7 +66,9 @@ type Driver = ReturnType<typeof createDriver>
 
 function main(folder: string, count: number, changes: number): Outcome {
   const rssEmpty = process.memoryUsage.rss()
+  const heapEmpty = heapInUse()
   const services = new Map(Array.from({ length: count }, (_, number) => serviceView(number)))
+  const heapSource = heapInUse() - heapEmpty
   const object = loadObject({
     file: OBJECT,
     folder: pinFolder(folder),
@@ -70,11 +81,62 @@ function main(folder: string, count: number, changes: number): Outcome {
   const calmBefore = spin()
   const filled = fill(dataplane, services)
   const calm = spin() / calmBefore
-  const rss = process.memoryUsage.rss()
+  const { rss, rssMaps, rssFiles } = resident()
   const selection = selectionBytes(dataplane)
   const changed = changes > 0 ? change(dataplane, filled.driver, count, changes) : undefined
   const { wall, cpu, writes, syscalls } = filled
-  return { wall, cpu, writes, syscalls, rss, rssEmpty, heap: heapInUse(), selection, changes: changed, calm }
+  const heap = heapInUse()
+  return {
+    wall,
+    cpu,
+    writes,
+    syscalls,
+    rss,
+    rssMaps,
+    rssFiles,
+    rssEmpty,
+    heap,
+    heapOwn: heap - heapSource - heapEmpty,
+    selection,
+    kernel: kernelBytes(),
+    changes: changed,
+    calm,
+  }
+}
+
+const KILOBYTE = 1_024
+
+/** Bytes by kind, from proc(5). */
+function resident() {
+  let rssMaps = 0
+  for (const area of readFileSync('/proc/self/smaps', 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m))
+    if (area.split('\n', 1)[0]!.endsWith('bpf-map')) rssMaps += kilobytes(area, 'Rss')
+  const status = readFileSync('/proc/self/status', 'utf8')
+  return { rss: kilobytes(status, 'VmRSS'), rssMaps, rssFiles: kilobytes(status, 'RssFile') - rssMaps }
+}
+
+function kilobytes(text: string, field: string): number {
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * KILOBYTE
+}
+
+/** Each map once, whatever number of descriptors there is. */
+function kernelBytes(): number {
+  const bytes = new Map<string, number>()
+  for (const fd of readdirSync('/proc/self/fdinfo')) {
+    const text = tryRead(`/proc/self/fdinfo/${fd}`)
+    const id = /^map_id:\s+(\d+)/m.exec(text)?.[1]
+    if (id !== undefined) bytes.set(id, Number(/^memlock:\s+(\d+)/m.exec(text)?.[1] ?? 0))
+  }
+  return [...bytes.values()].reduce((sum, one) => sum + one, 0)
+}
+
+/** Empty for a descriptor that is closed by now. */
+function tryRead(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 function fill(dataplane: Dataplane, services: ReadonlyMap<ServiceKey, ServiceView>) {

@@ -18,6 +18,9 @@ export interface Queue {
 /** A stream of hints that never pauses is worked off after this many pauses' time. */
 const MAX_DEBOUNCES = 20
 
+/** Looking at everything again takes at most one part in so many of the time: a hundred thousand files are a second's work. */
+const RESCAN_SHARE = 200
+
 /** `work`: these files, or (undefined) everything; false when it should be tried again. */
 export function createQueue(
   options: QueueOptions,
@@ -44,13 +47,21 @@ export function createQueue(
     files = new Set()
     all = false
     since = 0
+    const began = performance.now()
     running = work(batch).then(done => {
+      if (batch === undefined) rescanLater(performance.now() - began)
       running = undefined
       if (!done) all = true
       since ||= performance.now()
       if (all || files.size > 0) schedule(done ? options.debounceMs : options.retryMs)
       else since = 0
     })
+  }
+
+  /** `took`: the last time, in milliseconds. */
+  function rescanLater(took: number): void {
+    clearTimeout(rescan)
+    if (!stopped) rescan = setTimeout(() => add(undefined), Math.max(options.rescanMs, took * RESCAN_SHARE))
   }
 
   function add(hint: Hint): void {
@@ -65,12 +76,12 @@ export function createQueue(
     start() {
       stopped = false
       if (all || files.size > 0) schedule(options.debounceMs)
-      rescan = setInterval(() => add(undefined), options.rescanMs)
+      rescanLater(0)
     },
     async stop() {
       stopped = true
       clearTimeout(timer)
-      clearInterval(rescan)
+      clearTimeout(rescan)
       await running
     },
   }
