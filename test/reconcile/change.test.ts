@@ -22,6 +22,48 @@ t.test('one endpoint more costs the backend, the table and one frontend', async 
   t.ok(writes <= 2 + Math.ceil((3 * 4 + 509) / 64), 'one backend, the blocks of one table, one frontend')
 })
 
+t.test('what a change costs is the size of that Service', async t => {
+  const dataplane = open()
+  const maps = reconciler(dataplane)
+  const ten = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+  const web = (hosts: readonly number[]) => desired(service('ten', [frontend('10.96.0.40')], backends(...hosts)))
+  const cost = (change: () => void) => {
+    const before = { ...dataplane.operations }
+    change()
+    const { syscalls, updates, deletes } = dataplane.operations
+    return { calls: syscalls - before.syscalls, writes: updates + deletes - before.updates - before.deletes }
+  }
+  /** Blocks of a table for ten backends: ids and 1,021 slots of a byte. */
+  const table = Math.ceil((10 * 4 + 1_021) / 64)
+  const cases = [
+    // Its counters are set to nothing, its name comes, and in one batch its frontend and its address.
+    { what: 'a Service comes', change: web(ten), calls: 3, writes: 10 + table + 4 },
+    { what: 'nothing', change: web(ten), calls: 0, writes: 0 },
+    { what: 'one endpoint for another', change: web([...ten.slice(1), 11]), calls: 1, writes: 2 + table + 1 },
+    { what: 'one goes', change: web(ten.slice(1)), calls: 1, writes: 1 + table + 1 },
+    { what: 'the Service goes', change: new Map([['default/ten', undefined]]), calls: 2, writes: 9 + 3 },
+  ]
+  for (const { what, change, calls, writes } of cases) {
+    const spent = cost(() => void maps.apply(change, false))
+    t.ok(spent.calls <= calls, `${what}: ${spent.calls} system calls of ${calls}`)
+    t.ok(spent.writes <= writes, `${what}: ${spent.writes} elements written of ${writes}`)
+  }
+})
+
+t.test('a Service with ten backends takes at most 2 KB to select from', async t => {
+  const dataplane = open()
+  const maps = reconciler(dataplane)
+  const before = { blocks: maps.arena.used, backends: maps.backends.used }
+  const many = Array.from({ length: 20 }, (_, i) =>
+    service(`size${i}`, [frontend(`10.96.2.${i}`)], backends(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)),
+  )
+  maps.apply(desired(...many), false)
+  const { tables, backends: slots } = dataplane
+  const blocks = (maps.arena.used - before.blocks) * tables.stride
+  const bytes = (blocks + (maps.backends.used - before.backends) * slots.stride) / many.length
+  t.ok(bytes > 0 && bytes <= 2_048, `${bytes} bytes`)
+})
+
 t.test('a backend that goes is free at once, and its id rests', async t => {
   const dataplane = open()
   const maps = reconciler(dataplane)

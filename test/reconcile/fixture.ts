@@ -36,7 +36,7 @@ export function fixture(name: string, sizes: Partial<typeof SIZES> = {}): Fixtur
       const folder = pinFolder(root)
       const settings = { eventSample: 0, netnsCookie: 0n }
       const load = (name: string) =>
-        loadObject({ file: objectFile(name), folder, settings, sizes: { ...SIZES, ...sizes } })
+        loadObject({ file: objectFile(name), folder, settings, sizes: { ...SIZES, ...sizes }, programs: [] })
       const [packet, sockets] = [load('tc'), load('socket')]
       const dataplane = dataplaneOf(packet, sockets)
       opened.push({ objects: [packet, sockets], dataplane })
