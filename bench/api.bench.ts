@@ -64,7 +64,8 @@ async function change({ plane, startChanging }: ApiCluster): Promise<readonly Ch
 
 function startRows(fresh: readonly Start[], again: readonly Start[]): Row[] {
   const of = (starts: readonly Start[], pick: (start: Start) => number) => median(starts.map(pick))
-  const cpu = (starts: readonly Start[]) => `${of(starts, ({ cpu }) => cpu).toFixed()} ms of CPU`
+  const cpu = (starts: readonly Start[]) =>
+    `${of(starts, ({ cpu }) => cpu).toFixed()} ms of CPU, and the API server ${of(starts, ({ serverCpu }) => serverCpu).toFixed()} ms`
   const rss = (starts: readonly Start[]) => of(starts, ({ rss }) => rss) / 1e6
   return [
     {

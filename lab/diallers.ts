@@ -5,7 +5,7 @@ import { createInterface, type Interface } from 'node:readline'
 import { type Dialled, type DialOptions, servingDialler } from './dial.ts'
 import { LabError } from './error.ts'
 
-/** Each dial has its own time-out; this is for a client that hangs. */
+/** Longer than any dial was told to take: this is for a client that hangs. */
 const TIMEOUT_MS = 300_000
 
 export type Dial = (where: string, options: readonly DialOptions[]) => Promise<Dialled[]>
@@ -56,7 +56,7 @@ function request(where: string, { child, lines }: Dialler, options: readonly Dia
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
       fail('took too long')
-    }, TIMEOUT_MS)
+    }, TIMEOUT_MS + longest(options))
     const onClose = () => fail(`ended with ${child.signalCode ?? `code ${child.exitCode}`}`)
     const onLine = (line: string) => {
       if (line !== '') return void outcomes.push(JSON.parse(line))
@@ -67,10 +67,16 @@ function request(where: string, { child, lines }: Dialler, options: readonly Dia
       clearTimeout(timer)
       lines.off('line', onLine)
       child.off('close', onClose)
+      child.off('error', reject)
     }
     lines.on('line', onLine)
     child.once('close', onClose)
     child.once('error', reject)
     child.stdin!.write(`${JSON.stringify(options)}\n`)
   })
+}
+
+/** Milliseconds that one of them was told to take. */
+function longest(options: readonly DialOptions[]): number {
+  return Math.max(0, ...options.map(({ seconds = 0, timeout = 0 }) => seconds * 1_000 + timeout))
 }

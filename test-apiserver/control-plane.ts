@@ -28,6 +28,7 @@ export interface ControlPlane {
   readonly start: (lab: Lab) => Promise<void>
   readonly killServer: (signal?: NodeJS.Signals) => Promise<void>
   readonly startServer: () => Promise<void>
+  readonly serverPid: () => number
   readonly saveSnapshot: () => Promise<void>
   /** etcd as it was when the snapshot was saved. The server must not run. */
   readonly restoreSnapshot: () => Promise<void>
@@ -53,6 +54,10 @@ export function createControlPlane(): ControlPlane {
   let etcd: Etcd
   let server: Daemon
 
+  function removeFolder(): void {
+    rmSync(folder, { recursive: true, force: true })
+  }
+
   async function serve(port: number): Promise<void> {
     at = port
     server = await startApiServer({ lab, programs, identity, folder, etcd: etcd.url, client, host: HOST, port })
@@ -70,6 +75,8 @@ export function createControlPlane(): ControlPlane {
     client,
     async start(given) {
       lab = given
+      // However this process ends: the lab's own, which goes first, is there already.
+      process.on('exit', removeFolder)
       await Promise.all([bridge(PORT), bridge(ASIDE_PORT)])
       etcd = await startEtcd({ lab, programs, folder })
       await serve(PORT)
@@ -77,6 +84,7 @@ export function createControlPlane(): ControlPlane {
     },
     killServer: signal => server.kill(signal),
     startServer: () => serve(PORT),
+    serverPid: () => server.pid,
     saveSnapshot: () => etcd.save(snapshot),
     async restoreSnapshot() {
       await etcd.kill()
@@ -92,7 +100,8 @@ export function createControlPlane(): ControlPlane {
     },
     remove() {
       client.close()
-      rmSync(folder, { recursive: true, force: true })
+      process.off('exit', removeFolder)
+      removeFolder()
     },
   }
 }

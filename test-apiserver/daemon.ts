@@ -8,6 +8,7 @@ import type { Lab } from '../lab/lab.ts'
 export const PLACE = 'outside'
 
 export interface Daemon {
+  readonly pid: number
   /** Waits until it has ended. */
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>
 }
@@ -36,6 +37,7 @@ export async function startDaemon({ lab, argv, logFile, isReady }: DaemonOptions
     }
   }
   return {
+    pid: child.pid!,
     async kill(signal = 'SIGKILL') {
       child.kill(signal)
       await ended

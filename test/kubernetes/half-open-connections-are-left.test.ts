@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
+import { createStore } from './api-store.ts'
 import { service, slice } from './objects.ts'
 import { addresses, inEachEncoding, read, settle, startServer } from './source.ts'
 
@@ -8,6 +9,7 @@ inEachEncoding(t, 'a watch without a byte is given up, and goes on over another 
   const reading = await read(t, server, { times: { idle: 400 } })
   await reading.synced()
   await reading.until(() => server.watchers.size === 3)
+  for (const watcher of server.watchers) watcher.bookmark()
   for (const watcher of server.watchers) watcher.stalled = true
   server.store.put(slice('web-1', ['10.1.0.1']))
   const from = performance.now()
@@ -16,6 +18,20 @@ inEachEncoding(t, 'a watch without a byte is given up, and goes on over another 
   t.ok(took < 5_000, `${took.toFixed()} ms`)
   t.equal(server.lists('EndpointSlice').length, 1, 'from where it was')
   t.same([...reading.complaints], [])
+})
+
+inEachEncoding(t, 'a watch that never brought a byte: the server may be back with an older state', async t => {
+  const server = await startServer(t, [service('web'), service('gone')])
+  const reading = await read(t, server, { times: { idle: 400, outage: 60_000 } })
+  await reading.until(() => server.watchers.size === 3)
+  server.store.version += 1_000
+  for (const watcher of server.watchers) watcher.bookmark()
+  await settle()
+  const { port } = new URL(server.url)
+  await server.stop()
+  const again = await startServer(t, [service('web'), service('new')], { port: Number(port), store: createStore(50) })
+  await reading.until(() => reading.services.has('default/new') && !reading.services.has('default/gone'))
+  t.ok(again.lists('Service').length > 0)
 })
 
 inEachEncoding(t, 'bookmarks keep a quiet watch', async t => {

@@ -122,7 +122,10 @@ async function follow<T>(
   progress: Progress,
 ): Promise<boolean> {
   const { server, resource, collection, times, signal, onEvent } = options
+  const since = performance.now()
+  let isSilent = version !== undefined
   const tell = (change: (item: Item<T>) => void) => (item: Item<T>) => {
+    isSilent = false
     change(item)
     progress.onVersion(item.version)
     onEvent()
@@ -136,6 +139,7 @@ async function follow<T>(
     }, times.shortWatch)
   }
   const onBookmark = (version: string) => {
+    isSilent = false
     collection.settle()
     progress.onVersion(version)
   }
@@ -144,6 +148,15 @@ async function follow<T>(
   const byServer = await watch({ server, resource, version, times, signal, ...events }).finally(() =>
     clearTimeout(well),
   )
+  if (isSilent && performance.now() - since > times.idle) throw silence(version)
   if (!isLong) throw new ShortWatch(`each watch ends within ${times.shortWatch / 1_000} s`)
   return byServer
+}
+
+/**
+ * A watch that brought nothing from its beginning on, not even a bookmark. That is what a server does with a version that it has not
+ * reached, after its state was restored from a back-up while it was away for a moment.
+ */
+function silence(version: string | undefined): Refusal {
+  return new Refusal(410, { message: `nothing came after version ${version}: has the server not reached it?` })
 }
