@@ -75,6 +75,10 @@ EK_ALWAYS_INLINE void ek_flow_next(const struct ek_packet *p, const struct ek_fl
 
 	*state = flow->state;
 	*flags = flow->flags;
+	if (reply)
+		*flags |= EK_FLOW_ANSWERED;
+	else if (flow->flags & EK_FLOW_ANSWERED && !ek_is_opening_syn(p))
+		*flags |= EK_FLOW_ASSURED;
 	if (flow->state == EK_FLOW_DATAGRAM || p->fragment == EK_LATER_FRAGMENT)
 		return;
 	if (p->tcp_flags & EK_TCP_FIN)

@@ -10,8 +10,10 @@
 EK_ALWAYS_INLINE int ek_answer_or_drop(ek_ctx *ctx, struct ek_packet *p, __u32 service, __u32 say,
 				       __u32 reason)
 {
-	if (ek_refuse(ctx, p, say))
-		return ek_drop(p, service, reason);
+	int failed = ek_refuse(ctx, p, say);
+
+	if (failed)
+		return ek_drop(p, service, failed == EK_REASON_ANSWERS_CAPPED ? failed : reason);
 	ek_report_rejected(&p->tuple, service, reason, EK_EVENT_REFUSE);
 	return bpf_redirect(ek_ifindex(ctx), 0);
 }

@@ -51,6 +51,25 @@ struct {
 	__type(value, struct ek_flow);
 } ek_flows SEC(".maps");
 
+/*
+ * The last flows that were opened: a ring for each CPU, one behind the other. Who comes
+ * round to a slot takes the flow out that stands there, if it is not assured yet: so
+ * many at most are in ek_flows, and a flood of them pushes out no others.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct ek_tuple);
+} ek_opening SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ek_cpu);
+} ek_cpus SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);

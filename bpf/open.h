@@ -4,7 +4,7 @@
 #ifndef EK_OPEN_H
 #define EK_OPEN_H
 
-#include "flow.h"
+#include "opening.h"
 #include "report.h"
 #include "select.h"
 
@@ -39,6 +39,7 @@ EK_ALWAYS_INLINE int ek_open_store(ek_ctx *ctx, const struct ek_packet *p, struc
 
 	if (p->tuple.proto == IPPROTO_SCTP && flow->dport != p->tuple.dport)
 		return EK_REASON_SCTP_PORT;
+	ek_opening_enter(&p->tuple);
 	reason = ek_flow_store(ctx, &p->tuple, flow);
 	if (!reason)
 		ek_report_flow(&p->tuple, flow->service, choice->backend);

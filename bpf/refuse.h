@@ -9,6 +9,7 @@
 
 #include "csum.h"
 #include "parse.h"
+#include "settings.h"
 
 /* RFC 792 asks for 8 bytes of the transport header; for TCP we quote all of its fixed part. */
 #define EK_QUOTE_TCP	    20
@@ -186,8 +187,8 @@ EK_ALWAYS_INLINE bool ek_may_be_answered(struct __sk_buff *skb, const struct ek_
 }
 
 /*
- * `say`: enum ek_say. Zero, and the packet is the answer, ready to be redirected;
- * or -1, and the packet is fit for nothing but to be dropped.
+ * `say`: enum ek_say. Zero, and the packet is the answer, ready to be redirected; else
+ * an ek_reason, and the packet is fit for nothing but to be dropped.
  */
 static __noinline int ek_refuse(struct __sk_buff *skb, struct ek_packet *p, __u32 say)
 {
@@ -195,13 +196,15 @@ static __noinline int ek_refuse(struct __sk_buff *skb, struct ek_packet *p, __u3
 		p->l4 - p->l3 + (p->tuple.proto == IPPROTO_TCP ? EK_QUOTE_TCP : EK_QUOTE_OTHER);
 
 	if (!ek_may_be_answered(skb, p))
-		return -1;
+		return EK_REASON_REFUSE_FAILED;
+	if (!ek_may_answer_now())
+		return EK_REASON_ANSWERS_CAPPED;
 	/* Tagged in band: the room would be made at the wrong place. */
 	if (p->l3 != sizeof(struct ethhdr) || quote > EK_QUOTE_WORDS * 4 || p->l3 + quote > p->end)
-		return -1;
-	if (ek_answer(skb, p, say, quote))
-		return -1;
-	return ek_turn_back(skb);
+		return EK_REASON_REFUSE_FAILED;
+	if (ek_answer(skb, p, say, quote) || ek_turn_back(skb))
+		return EK_REASON_REFUSE_FAILED;
+	return 0;
 }
 
 #endif

@@ -3,10 +3,7 @@
 #ifndef EK_REPORT_H
 #define EK_REPORT_H
 
-#include "clock.h"
-#include "maps.h"
-
-const volatile struct ek_settings ek_settings = {};
+#include "settings.h"
 
 EK_ALWAYS_INLINE struct ek_service_counters *ek_counters_of(__u32 service)
 {

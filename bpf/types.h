@@ -138,7 +138,10 @@ enum ek_flow_flag {
 	EK_FLOW_HAIRPIN = 2, /* goes back out of the device it came from */
 	EK_FLOW_FIN_FORWARD = 4,
 	EK_FLOW_FIN_REPLY = 8,
-	EK_FLOW_FORWARD = 16, /* goes on to another node, in this node's name */
+	EK_FLOW_FORWARD = 16,  /* goes on to another node, in this node's name */
+	EK_FLOW_ANSWERED = 32, /* a reply was seen */
+	EK_FLOW_ASSURED =
+		64, /* and the client went on after it: it is there, and no forged source */
 };
 
 /*
@@ -244,6 +247,13 @@ struct ek_service_counters {
 	__u64 rejected;	   /* refused or dropped */
 };
 
+/* What programs keep for each CPU. */
+struct ek_cpu {
+	__u64 second;  /* that `answers` is about */
+	__u32 answers; /* of ICMP */
+	__u32 opened;  /* flows: the next slot of ek_opening, round and round */
+};
+
 /* Why a packet went no further. Shared by programs, counters, events and commands. */
 enum ek_reason {
 	EK_REASON_NONE = 0,
@@ -258,11 +268,12 @@ enum ek_reason {
 	EK_REASON_REFUSE_FAILED = 9,	  /* dropped: the ICMP answer could not be built */
 	EK_REASON_SCTP_PORT =
 		10, /* dropped: an SCTP port that would have to change (not done yet) */
-	EK_REASON_NO_ROUTE = 11,     /* dropped: no way to where the flow leads */
-	EK_REASON_TOO_BIG = 12,	     /* answered: larger than the next link's MTU */
-	EK_REASON_HOPS = 13,	     /* answered: as many routers as the sender allows */
-	EK_REASON_SOURCE_RANGE = 14, /* dropped: the client is outside loadBalancerSourceRanges */
-	EK_REASON_COUNT = 15,
+	EK_REASON_NO_ROUTE = 11,       /* dropped: no way to where the flow leads */
+	EK_REASON_TOO_BIG = 12,	       /* answered: larger than the next link's MTU */
+	EK_REASON_HOPS = 13,	       /* answered: as many routers as the sender allows */
+	EK_REASON_SOURCE_RANGE = 14,   /* dropped: the client is outside loadBalancerSourceRanges */
+	EK_REASON_ANSWERS_CAPPED = 15, /* dropped: an ICMP answer more than icmpPerSecond */
+	EK_REASON_COUNT = 16,
 };
 
 enum ek_event_type {
@@ -293,6 +304,8 @@ struct ek_settings {
 	__u64 netns_cookie; /* of the node's own network namespace */
 	__u32 event_sample; /* one in so many new flows makes an event; 0: none */
 	__u32 masquerade;   /* enum ek_masquerade */
+	__u32 opening;	    /* slots of ek_opening for each CPU */
+	__u32 icmp;	    /* ICMP answers a second and CPU; 0: no limit */
 };
 
 _Static_assert(sizeof(struct ek_frontend_key) == 20, "frontend key");
@@ -305,6 +318,7 @@ _Static_assert(sizeof(struct ek_sock_key) == 32, "socket key");
 _Static_assert(sizeof(struct ek_sock) == 32, "socket");
 _Static_assert(sizeof(struct ek_fragment_key) == 40, "fragment key");
 _Static_assert(sizeof(struct ek_uplink) == 40, "uplink");
+_Static_assert(sizeof(struct ek_cpu) == 16, "cpu");
 _Static_assert(sizeof(struct ek_range) == 24, "range");
 
 #endif

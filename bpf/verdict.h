@@ -22,9 +22,12 @@ EK_ALWAYS_INLINE int ek_refuse_or_drop(struct __sk_buff *skb, struct ek_packet *
 				       __u32 reason)
 {
 	int reset = ek_reset(skb, p);
+	int failed = reset == -2 ? EK_REASON_REFUSE_FAILED : 0;
 
-	if (reset == -2 || (reset == -1 && ek_refuse(skb, p, EK_SAY_PORT)))
-		return ek_drop(p, service, EK_REASON_REFUSE_FAILED);
+	if (reset == -1)
+		failed = ek_refuse(skb, p, EK_SAY_PORT);
+	if (failed)
+		return ek_drop(p, service, failed);
 	ek_report_rejected(&p->tuple, service, reason, EK_EVENT_REFUSE);
 	return bpf_redirect(skb->ifindex, 0);
 }

@@ -12,7 +12,9 @@
 #include "route.h"
 
 /* Flags of flows and frontends that this program understands; with any other they are tc's. */
-#define EK_XDP_FLOW	(EK_FLOW_REPLY | EK_FLOW_FIN_FORWARD | EK_FLOW_FIN_REPLY | EK_FLOW_FORWARD)
+#define EK_XDP_FLOW                                                                                \
+	(EK_FLOW_REPLY | EK_FLOW_FIN_FORWARD | EK_FLOW_FIN_REPLY | EK_FLOW_FORWARD |               \
+	 EK_FLOW_ANSWERED | EK_FLOW_ASSURED)
 #define EK_XDP_FRONTEND (EK_FRONTEND_WIDE | EK_FRONTEND_DROP | EK_FRONTEND_RANGES)
 
 /* A whole packet with ports, without VLAN tags, IPv4 options or IPv6 extensions. */

@@ -57,6 +57,7 @@ const sizes = z
     tables: count('blocks of 64 bytes for selection tables; ten backends take 17', 524_288),
     services: count('Service ports', 65_536),
     flows: count('entries of tracked flows, two a flow', 262_144),
+    opening: count('new flows whose client has not gone on after an answer; others have the rest of `flows`', 65_536),
     affinity: count('clients that are kept to a backend', 65_536),
     fragments: count('fragmented datagrams on their way', 8_192),
     sockOrig: count('sockets that the socket path has given a backend', 131_072),
@@ -154,8 +155,7 @@ export const fields = z.strictObject({
     .describe(
       'backends elsewhere answer outside clients directly; a Service may differ: evenkeel.io/forwarding: dsr or snat',
     ),
-  newFlowsPerSecond: rate('new flow entries a second and CPU; more are served from tables without one', 125_000),
-  icmpPerSecond: rate('ICMP answers and RSTs a second and CPU', 1_000),
+  icmpPerSecond: rate('ICMP answers a second and CPU', 1_000),
   serviceProxyName: z
     .string()
     .default('')

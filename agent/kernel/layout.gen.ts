@@ -67,6 +67,8 @@ export const FlowFlag = {
   FIN_FORWARD: 4,
   FIN_REPLY: 8,
   FORWARD: 16,
+  ANSWERED: 32,
+  ASSURED: 64,
 } as const
 export type FlowFlag = (typeof FlowFlag)[keyof typeof FlowFlag]
 export function flowFlagNames(bits: number): string[] {
@@ -135,7 +137,8 @@ export const Reason = {
   TOO_BIG: 12,
   HOPS: 13,
   SOURCE_RANGE: 14,
-  COUNT: 15,
+  ANSWERS_CAPPED: 15,
+  COUNT: 16,
 } as const
 export type Reason = (typeof Reason)[keyof typeof Reason]
 export function reasonName(value: number): string {
@@ -320,6 +323,37 @@ export const blockCodec: Codec<Block> = {
   ],
   encode: encodeBlock,
   decode: decodeBlock,
+}
+
+/** struct ek_cpu */
+export interface Cpu {
+  readonly second: bigint
+  readonly answers: number
+  readonly opened: number
+}
+export function encodeCpu(value: Cpu, to: Buffer, at = 0): void {
+  to.writeBigUInt64LE(value.second, at)
+  to.writeUInt32LE(value.answers, at + 8)
+  to.writeUInt32LE(value.opened, at + 12)
+}
+export function decodeCpu(from: Buffer, at = 0): Cpu {
+  return {
+    second: from.readBigUInt64LE(at),
+    answers: from.readUInt32LE(at + 8),
+    opened: from.readUInt32LE(at + 12),
+  }
+}
+export const CPU_SIZE = 16
+export const cpuCodec: Codec<Cpu> = {
+  name: 'struct ek_cpu',
+  size: 16,
+  fields: [
+    { path: 'second', offset: 0, size: 8, type: 'u64' },
+    { path: 'answers', offset: 8, size: 4, type: 'u32' },
+    { path: 'opened', offset: 12, size: 4, type: 'u32' },
+  ],
+  encode: encodeCpu,
+  decode: decodeCpu,
 }
 
 /** struct ek_event */
@@ -694,27 +728,35 @@ export interface Settings {
   readonly netnsCookie: bigint
   readonly eventSample: number
   readonly masquerade: number
+  readonly opening: number
+  readonly icmp: number
 }
 export function encodeSettings(value: Settings, to: Buffer, at = 0): void {
   to.writeBigUInt64LE(value.netnsCookie, at)
   to.writeUInt32LE(value.eventSample, at + 8)
   to.writeUInt32LE(value.masquerade, at + 12)
+  to.writeUInt32LE(value.opening, at + 16)
+  to.writeUInt32LE(value.icmp, at + 20)
 }
 export function decodeSettings(from: Buffer, at = 0): Settings {
   return {
     netnsCookie: from.readBigUInt64LE(at),
     eventSample: from.readUInt32LE(at + 8),
     masquerade: from.readUInt32LE(at + 12),
+    opening: from.readUInt32LE(at + 16),
+    icmp: from.readUInt32LE(at + 20),
   }
 }
-export const SETTINGS_SIZE = 16
+export const SETTINGS_SIZE = 24
 export const settingsCodec: Codec<Settings> = {
   name: 'struct ek_settings',
-  size: 16,
+  size: 24,
   fields: [
     { path: 'netns_cookie', offset: 0, size: 8, type: 'u64' },
     { path: 'event_sample', offset: 8, size: 4, type: 'u32' },
     { path: 'masquerade', offset: 12, size: 4, type: 'u32' },
+    { path: 'opening', offset: 16, size: 4, type: 'u32' },
+    { path: 'icmp', offset: 20, size: 4, type: 'u32' },
   ],
   encode: encodeSettings,
   decode: decodeSettings,
@@ -914,6 +956,16 @@ export const MAPS = {
     maxEntries: 65536,
     flags: 0,
   }),
+  cpus: layout({
+    name: 'ek_cpus',
+    type: 6,
+    kind: 'percpu_array',
+    perCpu: true,
+    key: u32Codec,
+    value: cpuCodec,
+    maxEntries: 1,
+    flags: 0,
+  }),
   events: layout({
     name: 'ek_events',
     type: 27,
@@ -964,6 +1016,16 @@ export const MAPS = {
     maxEntries: 4096,
     flags: 1,
   }),
+  opening: layout({
+    name: 'ek_opening',
+    type: 2,
+    kind: 'array',
+    perCpu: false,
+    key: u32Codec,
+    value: tupleCodec,
+    maxEntries: 65536,
+    flags: 0,
+  }),
   ranges: layout({
     name: 'ek_ranges',
     type: 11,
@@ -981,7 +1043,7 @@ export const MAPS = {
     perCpu: true,
     key: u32Codec,
     value: u64Codec,
-    maxEntries: 15,
+    maxEntries: 16,
     flags: 0,
   }),
   services: layout({

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { bridge } from '../kernel/bridge.ts'
-import { KernelError } from '../kernel/errno.ts'
+import { checkValue, KernelError } from '../kernel/errno.ts'
 import { HOOKS, listHooks } from '../kernel/hooks.ts'
 import { cgroupRoot } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
@@ -31,9 +31,11 @@ export interface Kernel {
 /** Throws KernelError and MismatchError. */
 export function openKernel(config: Config, log: Logger): Kernel {
   const folder = pinFolder(config.bpffs)
-  const load = loader(config, folder, log)
+  const first = loader(config, folder, log)
   // Maps first; the programs take the verifier a second, and only nodes with such devices need them.
-  const maps = load('tc', { programs: [] })
+  const maps = first('tc', { programs: [] })
+  const load: Load = (name, options = {}) =>
+    first(name, { ...options, settings: { opening: openingSlots(maps), ...options.settings } })
   const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
   const dataplane = dataplaneOf(maps, sockets?.object)
   const programs = devicePrograms(config, load)
@@ -67,12 +69,13 @@ interface LoadOptions {
 
 type Load = (name: string, options?: LoadOptions) => LoadedObject
 
-function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger): Load {
+function loader({ sizes, eventSample, icmpPerSecond }: Config, folder: PinFolder, log: Logger): Load {
   const netnsCookie = bridge.netnsCookie()
   const settings: LoadRequest['settings'] = {
     eventSample,
     // Before 5.14 nobody tells: then no namespace is the node's own, and its loopback serves no nodePorts.
     netnsCookie: typeof netnsCookie === 'bigint' ? netnsCookie : 0n,
+    icmp: icmpPerSecond,
   }
   return (name, { programs, settings: own } = {}) => {
     const file = fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
@@ -86,6 +89,17 @@ function loader({ sizes, eventSample }: Config, folder: PinFolder, log: Logger):
     for (const note of object.notes) log.warn(note)
     return object
   }
+}
+
+/** Of each CPU's ring in ek_opening. New flows may fill half of ek_flows at most, where each has two entries. */
+function openingSlots(maps: LoadedObject): number {
+  const entries = (name: 'opening' | 'flows') => {
+    const fd = maps.mapFd(name)
+    const { maxEntries } = checkValue(bridge.mapInfo(fd), 'ask about map', name)
+    bridge.close(fd)
+    return maxEntries
+  }
+  return Math.floor(Math.min(entries('opening'), entries('flows') / 4) / bridge.possibleCpus())
 }
 
 /** Names of the object and of what its programs are for. */

@@ -70,6 +70,10 @@ export interface LoadOptions {
   readonly flows?: number
   /** One in so many new flows makes an event. */
   readonly eventSample?: number
+  /** Slots of ek_opening for each CPU; default 0: flows that are not assured are not counted. */
+  readonly opening?: number
+  /** ICMP answers a second and CPU; default 0: no limit. */
+  readonly icmp?: number
   /** Default tc. */
   readonly object?: ObjectName
   /** Path of another build of it. */
@@ -119,6 +123,8 @@ function contextOf(program: Program, frame: Buffer, run: RunOptions): { readonly
 function openObject({
   flows = 16_384,
   eventSample = 0,
+  opening = 0,
+  icmp = 0,
   object: name = 'tc',
   file = fileOf(name),
   shared,
@@ -126,7 +132,7 @@ function openObject({
   const object = bridge.objectOpen(readFileSync(file), `${name}.bpf.o`)
   if (typeof object === 'number') throw new Error(`can't open ${file}: errno ${-object}`)
   const settings = Buffer.alloc(SETTINGS_SIZE)
-  encodeSettings({ eventSample, netnsCookie: 0n, masquerade: Masquerade.NOBODY }, settings)
+  encodeSettings({ eventSample, netnsCookie: 0n, masquerade: Masquerade.NOBODY, opening, icmp }, settings)
   must(bridge.objectSetRodata(object, settings), "can't set ek_settings")
   must(bridge.objectSetMaxEntries(object, MAPS.flows.name, shared?.flows.maxEntries ?? flows), "can't size ek_flows")
   for (const { layout, fd } of shared ? NAMES.map(map => shared[map]) : [])

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Flows that may be forged: every packet of a flood from random sources opens one. A
+ * flow is assured when the client goes on after an answer; of others there are at most
+ * as many as ek_opening has slots, and each new one takes the place of the oldest.
+ */
+#ifndef EK_OPENING_H
+#define EK_OPENING_H
+
+#include "flow.h"
+#include "settings.h"
+
+/* Before a flow is stored: there will be room for it that no assured flow has to give. */
+EK_ALWAYS_INLINE void ek_opening_enter(const struct ek_tuple *tuple)
+{
+	__u32 slots = ek_settings.opening, index;
+	struct ek_cpu *cpu = ek_this_cpu();
+	struct ek_tuple *oldest;
+	struct ek_flow *flow;
+
+	if (!cpu || !slots)
+		return;
+	index = bpf_get_smp_processor_id() * slots + cpu->opened++ % slots;
+	oldest = bpf_map_lookup_elem(&ek_opening, &index);
+	if (!oldest)
+		return;
+	flow = oldest->proto ? bpf_map_lookup_elem(&ek_flows, oldest) : NULL;
+	if (flow && !(flow->flags & EK_FLOW_ASSURED)) {
+		ek_flow_forget_partner(oldest, flow);
+		bpf_map_delete_elem(&ek_flows, oldest);
+	}
+	*oldest = *tuple;
+}
+
+#endif

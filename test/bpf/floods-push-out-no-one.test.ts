@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A flood from forged addresses pushes no connection out of ek_flows, and new clients are served while it lasts. */
+import t, { type Test } from 'tap'
+import { bridge } from '../../agent/kernel/bridge.ts'
+import { FlowFlag } from '../../agent/kernel/layout.gen.ts'
+import { type Case, frameBetween, TCP4, TCP6, UDP4, UDP6 } from './cases.ts'
+import { type Dataplane, loadDataplane, VERDICT } from './harness.ts'
+import { addService, type Endpoint } from './services.ts'
+import { backendOf, flowOf } from './tuples.ts'
+
+/** Entries; each connection has two. */
+const FLOWS = 4096
+const CONNECTIONS = 600
+const FLOOD = 10_000
+/** Of all CPUs together. */
+const OPENING = 512
+
+const BACKENDS = [11, 12, 13, 14, 15]
+
+function backends({ vip }: Case): Endpoint[] {
+  return BACKENDS.map(host => ({
+    address: vip.address.includes(':') ? `fd00:244::${host}` : `10.244.0.${host}`,
+    port: 8080,
+  }))
+}
+
+const send = (dataplane: Dataplane, test: Case, client: Endpoint, flags: string) =>
+  dataplane.run('tc_pod_ingress', frameBetween(test, client, test.vip, { flags })).verdict
+
+const answer = (dataplane: Dataplane, test: Case, client: Endpoint, flags: string) =>
+  dataplane.run('tc_pod_egress', frameBetween(test, backendOf(flowOf(dataplane, test, client)!), client, { flags }))
+
+/** For UDP the flags mean nothing. */
+function shakeHands(dataplane: Dataplane, test: Case, client: Endpoint): void {
+  send(dataplane, test, client, 'S')
+  answer(dataplane, test, client, 'SA')
+  send(dataplane, test, client, 'A')
+}
+
+/** From as many addresses as packets: 198.18.0.0/15 (RFC 2544), 2001:db8::/32. */
+function flood(dataplane: Dataplane, test: Case, packets: number, first = 0): void {
+  for (let i = first; i < first + packets; i++) {
+    const address = test.client.address.includes(':')
+      ? `2001:db8::${(i >> 16).toString(16)}:${(i & 0xffff).toString(16)}`
+      : `198.18.${(i >> 8) & 0xff}.${i & 0xff}`
+    send(dataplane, test, { address, port: 1024 + (i % 60_000) }, 'S')
+  }
+}
+
+function clients(test: Case, count: number): Endpoint[] {
+  return Array.from({ length: count }, (_, i) => ({ ...test.client, port: 1024 + i }))
+}
+
+/** Those whose backend is another one now, or that are gone. */
+function lost(dataplane: Dataplane, test: Case, before: ReadonlyMap<Endpoint, Endpoint>): number {
+  return [...before].filter(([client, { address }]) => {
+    const flow = flowOf(dataplane, test, client)
+    return flow === undefined || backendOf(flow).address !== address
+  }).length
+}
+
+function connected(dataplane: Dataplane, test: Case): Map<Endpoint, Endpoint> {
+  addService(dataplane, { frontends: [{ ...test.vip, proto: test.proto }], backends: backends(test) })
+  const all = clients(test, CONNECTIONS)
+  for (const client of all) shakeHands(dataplane, test, client)
+  return new Map(all.map(client => [client, backendOf(flowOf(dataplane, test, client)!)]))
+}
+
+function loaded(t: Test, opening: number): Dataplane {
+  const dataplane = loadDataplane({ flows: FLOWS, opening: Math.floor(opening / bridge.possibleCpus()) })
+  t.teardown(() => dataplane.close())
+  return dataplane
+}
+
+for (const test of [TCP4, TCP6, UDP4, UDP6]) {
+  t.test(`${test.name}: idle connections stay`, async t => {
+    const dataplane = loaded(t, OPENING)
+    const before = connected(dataplane, test)
+    flood(dataplane, test, FLOOD)
+    t.equal(lost(dataplane, test, before), 0, `${CONNECTIONS} connections, ${FLOOD} forged packets: lost 0`)
+    const entries = [...dataplane.flows.entries()]
+    const open = entries.filter(([, { flags }]) => !(flags & FlowFlag.ASSURED)).length
+    t.ok(open <= 2 * OPENING, `${open} entries of ${OPENING} flows at most are not assured`)
+    t.equal(entries.length - open, 2 * CONNECTIONS, 'both entries of every connection are there')
+  })
+}
+
+t.test('a client that comes in the middle of it is served', async t => {
+  const dataplane = loaded(t, OPENING)
+  connected(dataplane, TCP4)
+  for (let i = 0; i < 50; i++) {
+    const client = { address: '192.0.2.7', port: 2000 + i }
+    const between = (part: number) => flood(dataplane, TCP4, 100, (i * 4 + part) * 100)
+    between(0)
+    send(dataplane, TCP4, client, 'S')
+    const backend = backendOf(flowOf(dataplane, TCP4, client)!)
+    between(1)
+    const { frame } = answer(dataplane, TCP4, client, 'SA')
+    if (i === 0)
+      t.equal(
+        [...frame.subarray(26, 30)].join('.'),
+        TCP4.vip.address,
+        'the answer comes from the address that was dialled',
+      )
+    between(2)
+    send(dataplane, TCP4, client, 'A')
+    between(3)
+    if (backendOf(flowOf(dataplane, TCP4, client)!).address !== backend.address) t.fail(`connection ${i} moved`)
+  }
+  flood(dataplane, TCP4, FLOOD)
+  const there = clients({ ...TCP4, client: { address: '192.0.2.7', port: 0 } }, 50).map((client, i) => ({
+    ...client,
+    port: 2000 + i,
+  }))
+  t.equal(there.filter(client => flowOf(dataplane, TCP4, client)).length, 50, 'and is not pushed out later')
+})
+
+t.test('without the ring the same flood pushes connections out', async t => {
+  const dataplane = loaded(t, 0)
+  const before = connected(dataplane, TCP4)
+  flood(dataplane, TCP4, FLOOD)
+  t.ok(lost(dataplane, TCP4, before) > 0)
+})
+
+t.test('ICMP answers are limited', async t => {
+  const dataplane = loadDataplane({ icmp: 10 })
+  t.teardown(() => dataplane.close())
+  addService(dataplane, { frontends: [{ ...UDP4.vip, proto: UDP4.proto }], backends: [] })
+  const verdicts = clients(UDP4, 500).map(client => send(dataplane, UDP4, client, ''))
+  const answered = verdicts.filter(verdict => verdict === VERDICT.REDIRECT).length
+  const most = 10 * bridge.possibleCpus() * 2
+  t.ok(answered >= 10 && answered <= most, `${answered} of 500 were answered: 10 a CPU, in one second or two`)
+  t.equal(verdicts.filter(verdict => verdict === VERDICT.SHOT).length, 500 - answered, 'and the others dropped')
+})
