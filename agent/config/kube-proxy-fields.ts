@@ -32,7 +32,7 @@ const CONNTRACK_SIZE = ignored(
 )
 const REQUESTS = ignored('the agent makes a list and a watch of three kinds of object, too few requests for a limit')
 const MEDIA_TYPE = ignored('the agent chooses the encoding that the API server offers')
-const LOG_OUTPUT = ignored('lines are written to standard output at once, as JSON')
+const LOG_OUTPUT = ignored('lines are written to standard output at once')
 
 export const KUBE_PROXY_FIELDS: Readonly<Record<string, Treatment>> = {
   featureGates: ignored(

@@ -40,7 +40,7 @@ interface Agent {
 }
 
 async function start(t: { teardown(end: () => unknown): void }): Promise<Agent> {
-  const argv = ['run', '--config', file, '--manifests', lab.manifests, '--ipvs-scheduler=rr']
+  const argv = ['run', '--config', file, '--manifests', lab.manifests, '--ipvs-scheduler=rr', '-o', 'json']
   const child = lab.spawn('node1', ['evenkeel', ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(child, 'exit')
   t.teardown(() => {

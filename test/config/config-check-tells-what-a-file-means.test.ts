@@ -6,7 +6,7 @@ import { makeFolder } from '../source/folder.ts'
 import { kubeProxy, evenkeel as ours, textOf } from './reading.ts'
 
 const FILE = textOf([
-  kubeProxy({ clusterCIDR: '10.0.0.0/8', ipvs: { scheduler: 'rr' }, logging: { format: 'json' } }),
+  kubeProxy({ clusterCIDR: '10.0.0.0/8', ipvs: { scheduler: 'rr' }, bindAddress: '::' }),
   ours({ xdp: 'native' }),
 ])
 
@@ -21,7 +21,7 @@ t.test('a table, with warnings on standard error', async t => {
       .map(line => line.split(/ {2,}/)),
     [
       ['FIELD', 'VALUE', 'BECOMES'],
-      ['logging.format', '"json"', 'what is so anyhow'],
+      ['bindAddress', '"::"', 'metricsBindAddress: "[::1]:10249"'],
       ['ipvs.scheduler', '"rr"', 'nothing: see the warning'],
       ['clusterCIDR', '"10.0.0.0/8"', 'clusterCIDR: ["10.0.0.0/8"], detectLocalMode: "ClusterCIDR"'],
     ],
@@ -37,8 +37,8 @@ t.test('JSON, from standard input, with flags', async t => {
   t.match(rest, { file: '-', valid: true, errors: [], config: { xdp: 'native', logLevel: 'debug', sweepSeconds: 10 } })
   t.equal(warnings.length, 1)
   t.match(fields, [
-    { field: 'logging.format', flag: '', value: 'json', became: null, ignored: '' },
     { field: 'logging.verbosity', flag: '--v', value: 4, became: { logLevel: 'debug' }, ignored: '' },
+    { field: 'bindAddress', flag: '', value: '::', became: { metricsBindAddress: '[::1]:10249' }, ignored: '' },
     { field: 'ipvs.scheduler', value: 'rr', became: null, ignored: /Maglev/ },
     { field: 'clusterCIDR' },
   ])
