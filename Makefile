@@ -28,8 +28,8 @@ JOBS ?= 2
 # Without BENCH all but `api`, whose API server takes minutes to build.
 BENCHES = $(if $(BENCH),bench/$(BENCH).bench.ts,$(filter-out bench/api.bench.ts,$(wildcard bench/*.bench.ts)))
 
-.PHONY: build demo test test-apiserver bench lint format generate check-generated clean help \
-	lint-types lint-style lint-c lint-repository packages bpf native root system
+.PHONY: build demo manifest image test test-apiserver bench lint format generate check-generated clean help \
+	lint-types lint-style lint-c lint-shell lint-repository lint-manifest packages bpf native root system
 
 ##> build      everything that runs: eBPF objects, the N-API bridge, npm packages (default)
 build: packages node_modules/.ready bpf native
@@ -59,7 +59,7 @@ bench: root build run-packages $(if $(filter api,$(BENCH)),apiserver-packages) s
 	$(call give_back,bench/results bench/build)
 
 ##> lint       types, style and format of TypeScript and C, licences, names
-lint: lint-packages node_modules/.ready lint-types lint-style lint-c lint-repository
+lint: lint-packages node_modules/.ready lint-types lint-style lint-c lint-shell lint-repository lint-manifest
 
 lint-types: node_modules/.ready
 	$(call say,TSC) && $(WITH_NODE) tsc --noEmit -p .
@@ -69,6 +69,12 @@ lint-style: node_modules/.ready
 
 lint-c: lint-packages
 	$(call say,FMT,clang-format) && clang-format --dry-run -Werror $(C_FILES)
+
+lint-shell: lint-packages
+	$(call say,CHK,shellcheck) && shellcheck -S warning scripts/check-system scripts/check-image scripts/image scripts/image-stage scripts/install-* deploy/vagrant/*.sh
+
+lint-manifest: node_modules/.ready
+	$(call say,CHK,deploy/manifest.yaml) && $(NODE) scripts/manifest.ts --check
 
 lint-repository: node_modules/.ready
 	$(call say,CHK,repository) && $(NODE) scripts/check-repository.ts
@@ -85,6 +91,15 @@ generate: build
 # Is the generated file what the objects say?
 check-generated: build
 	$(call say,CHK,layout.gen.ts) && $(NODE) agent/kernel/generate.ts --check
+
+##> manifest   deploy/manifest.yaml from the Helm chart
+manifest: node_modules/.ready
+	$(call say,GEN,deploy/manifest.yaml) && $(NODE) scripts/manifest.ts
+
+##> image      the image's root file system in build/image, without an engine (needs root, network and debootstrap)
+image: root image-build-packages node_modules/.ready
+	$(Q)PATH="$$PATH:$(BIN)" scripts/image
+	$(Q)scripts/check-image build/image/root
 
 ##> clean      removes what was built; npm packages stay (rm -r node_modules removes them)
 clean:
