@@ -15,6 +15,8 @@ import { type Kernel, openKernel } from './reconcile/kernel.ts'
 import { syncPodRanges } from './reconcile/masquerade.ts'
 import { followNetwork, type NodeNetwork } from './reconcile/node-network.ts'
 import { problemText } from './serve/agent-state.ts'
+import { type Complain, complaints, watchSourcePorts } from './serve/complaints.ts'
+import { createEventRecorder } from './serve/events.ts'
 import { createMetrics, type Metrics } from './serve/metrics/metrics.ts'
 import { type Servers, startServers } from './serve/servers.ts'
 import type { Source, SourceEvents } from './source/source.ts'
@@ -46,18 +48,30 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const release = await holdExclusively(pinFolder(config.bpffs), () => JSON.stringify(servers?.state() ?? {}))
   const kernel = openKernel(config, log)
   const metrics = metricsOf(options, kernel, () => driver)
+  const recorder = createEventRecorder({
+    node: config.nodeName,
+    send: source.send,
+    uidOf: key => driver.view(key)?.service.uid,
+    log,
+  })
+  const complain = complaints(recorder)
   const driver = createDriver({
     dataplane: kernel.dataplane,
     contextOf: node => contextOf(config, node),
     log,
     onBackendsGone: kernel.destroyStaleSockets,
     onApplied: metrics.applied,
+    onComplaints: complain,
   })
   const network = followNetwork({ config, dataplane: kernel.dataplane, devices: kernel.devices, log, onError: onFatal })
   if (reservePorts(config.nodePortRange)) log.info({ range: config.nodePortRange }, 'nodePorts reserved')
   servers = startServers({ ...options, config, dataplane: kernel.dataplane, metrics })
-  await source.start(events({ ...options, config }, { driver, network, kernel, servers, metrics }))
-  const timer = setInterval(() => sweep(options, driver, metrics), config.sweepSeconds * 1_000)
+  await source.start(events({ ...options, config }, { driver, network, kernel, servers, metrics, complain }))
+  const watchPorts = watchSourcePorts(kernel.dataplane, recorder)
+  const timer = setInterval(() => {
+    sweep(options, driver, metrics)
+    watchPorts().catch(onFatal)
+  }, config.sweepSeconds * 1_000)
   return {
     operations: kernel.dataplane.operations,
     async stop() {
@@ -77,6 +91,7 @@ interface Parts {
   readonly kernel: Kernel
   readonly servers: Servers
   readonly metrics: Metrics
+  readonly complain: Complain
 }
 
 function metricsOf(
@@ -110,7 +125,7 @@ function sweep({ config, log, onFatal }: AgentOptions, driver: Driver, metrics: 
 }
 
 function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): SourceEvents {
-  const { driver, network, kernel, servers, metrics } = parts
+  const { driver, network, kernel, servers, metrics, complain } = parts
   const fresh = newOnes()
   let ready = false
   return {
@@ -131,8 +146,9 @@ function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): 
     onProblems(problems) {
       servers.problems(problems)
       const lines = new Map(problems.map(problem => [problemText(problem), problem]))
-      for (const line of fresh([...lines.keys()]))
-        lines.get(line)?.severity === 'error' ? log.error(line) : log.warn(line)
+      const news = fresh([...lines.keys()])
+      for (const line of news) lines.get(line)?.severity === 'error' ? log.error(line) : log.warn(line)
+      complain(news, [])
     },
     onRequest: metrics.requested,
   }

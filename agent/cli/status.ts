@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel status`: is this node's dataplane in place, how full is it, and what was turned away and why. */
 import { Command } from 'commander'
+import { askHolder } from '../kernel/exclusive.ts'
 import { type Feature, probeFeatures } from '../kernel/features.ts'
 import { BackendState, FrontendFlag, Reason, reasonName } from '../kernel/layout.gen.ts'
 import { pinFolder } from '../kernel/pins.ts'
 import type { Dataplane } from '../reconcile/dataplane.ts'
 import { blocksOf } from '../reconcile/table.ts'
+import type { AgentState } from '../serve/agent-state.ts'
 import { bpffsOption, withDataplane } from './bpffs.ts'
 import { type Format, formatTable, outputOption, printJson } from './output.ts'
 import { type DeviceProgram, devicePrograms, type SocketProgram, socketPrograms } from './programs.ts'
@@ -17,6 +19,8 @@ export interface Fill {
 }
 
 export interface Status {
+  /** null: it does not run in this network namespace. */
+  readonly agent: AgentState | null
   readonly pins: string
   readonly maps: readonly Fill[]
   /** Of the packet path, in this network namespace. */
@@ -28,9 +32,11 @@ export interface Status {
   readonly rejected: Readonly<Record<string, bigint>>
 }
 
-export function statusOf(dataplane: Dataplane, bpffs: string): Status {
+/** `agent`: see agentOf(). */
+export function statusOf(dataplane: Dataplane, bpffs: string, agent: Status['agent']): Status {
   const folder = pinFolder(bpffs)
   return {
+    agent,
     pins: folder.path,
     maps: fills(dataplane),
     programs: devicePrograms(folder),
@@ -38,6 +44,13 @@ export function statusOf(dataplane: Dataplane, bpffs: string): Status {
     features: probeFeatures(),
     rejected: rejectedByReason(dataplane),
   }
+}
+
+/** As it tells of itself. */
+export async function agentOf(bpffs: string): Promise<AgentState | null> {
+  const told = await askHolder(pinFolder(bpffs))
+  const state: Partial<AgentState> = told ? JSON.parse(told) : {}
+  return state.pid === undefined ? null : (state as AgentState)
 }
 
 function fills({ frontends, backends, tables, services, flows, affinity, sockets }: Dataplane): Fill[] {
@@ -90,10 +103,24 @@ function fillRow({ map, used, size }: Fill): Row {
   return [map, used, size, `${((100 * used) / size).toFixed(1)}%`]
 }
 
+function agentText(agent: AgentState | null): string {
+  const rows = agent && [
+    ['process', `${agent.pid}, version ${agent.version}, since ${agent.startedAt}`],
+    ['changes', `${agent.healthy ? 'applied in time' : 'WAIT'}; the last at ${agent.lastApplied ?? 'no time yet'}`],
+    ['source', agent.sourceReadable ? 'can be read' : 'CAN NOT BE READ: what is served stays as it was'],
+    ['problems', String(agent.problemCount)],
+    ...agent.problems.map(problem => ['', problem]),
+    ['errors logged', agent.lastError ? `${agent.errors}, the last at ${agent.lastError.time}` : '0'],
+    ...(agent.lastError ? [['', agent.lastError.message]] : []),
+  ]
+  return section('Agent', ['what', 'state'], rows ?? [], 'does not run here; what is in the kernel serves on as it is')
+}
+
 /** As it is printed. */
-export function statusText({ pins, maps, sockets, programs, features, rejected }: Status): string {
+export function statusText({ agent, pins, maps, sockets, programs, features, rejected }: Status): string {
   const missing = features.filter(({ present }) => !present)
   return [
+    agentText(agent),
     section(`Maps, pinned in ${pins}`, ['map', 'used', 'size', 'fill'], maps.map(fillRow), 'none'),
     section(
       'Socket path',
@@ -125,12 +152,13 @@ export function statusText({ pins, maps, sockets, programs, features, rejected }
 export function statusCommand(): Command {
   return new Command('status')
     .description(
-      "This node's dataplane: maps and their fill, attached programs, what the kernel lacks, what was turned away and why.",
+      "This node's agent and dataplane: maps and their fill, attached programs, what the kernel lacks, what was turned away and why.",
     )
     .addOption(bpffsOption())
     .addOption(outputOption())
-    .action(({ bpffs, output }: { bpffs: string; output: Format }) => {
-      const status = withDataplane(bpffs, dataplane => statusOf(dataplane, bpffs))
+    .action(async ({ bpffs, output }: { bpffs: string; output: Format }) => {
+      const agent = await agentOf(bpffs)
+      const status = withDataplane(bpffs, dataplane => statusOf(dataplane, bpffs, agent))
       if (output === 'json') printJson(status)
       else process.stdout.write(statusText(status))
     })

@@ -21,6 +21,8 @@ export interface DesiredState {
   takeChanges(): Changes
   /** Services that drop what comes to a Local policy. Kept up to date as they are compiled. */
   readonly localless: Localless
+  /** What the source told of a Service last. */
+  view(key: ServiceKey): ServiceView | undefined
   /** All warnings that stand now about Services that were asked for. */
   warnings(): string[]
 }
@@ -91,6 +93,7 @@ export function desiredState(initial: CompileContext): DesiredState {
       return taken
     },
     localless,
+    view: key => views.get(key),
     warnings: () => [...[...warned.values()].flat(), ...claims.warnings()],
   }
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { CompileContext } from '../compile/context.ts'
 import { KernelError } from '../kernel/errno.ts'
 import { writesOf } from '../kernel/operations.ts'
-import type { Node } from '../objects.ts'
+import type { Node, ServiceKey, ServiceView } from '../objects.ts'
 import type { Update } from '../source/source.ts'
 import type { Changes } from './changes.ts'
 import type { Dataplane } from './dataplane.ts'
@@ -19,6 +19,8 @@ export interface Driver {
   update(update: Update): void
   /** Takes out what has expired. */
   sweep(timeouts: Timeouts): Promise<Swept>
+  /** What the source told of a Service last. */
+  view(key: ServiceKey): ServiceView | undefined
   /** What is in the maps. */
   readonly live: Live
   /** Elements in use. */
@@ -48,11 +50,20 @@ export interface DriverOptions {
   readonly log: Logger
   /** Called after changes in which backends went. */
   readonly onBackendsGone: () => void
+  /** Called with what has not been complained of before: Services that could not be written, and what of others was left out. */
+  readonly onComplaints?: (failures: readonly string[], warnings: readonly string[]) => void
   readonly onApplied?: (applied: Applied) => void
 }
 
 /** Takes over what the maps hold. */
-export function createDriver({ dataplane, contextOf, log, onBackendsGone, onApplied }: DriverOptions): Driver {
+export function createDriver({
+  dataplane,
+  contextOf,
+  log,
+  onBackendsGone,
+  onComplaints,
+  onApplied,
+}: DriverOptions): Driver {
   const state = desiredState(contextOf(null))
   const fresh = newOnes()
   let maps: Reconciler = reconciler(dataplane)
@@ -70,8 +81,11 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone, onAppl
     const ms = performance.now() - started
     log.info({ services: desired.size, writes, ms: Math.round(ms) }, 'applied')
     onApplied?.({ localless: state.localless, full, seconds: ms / 1_000, changes: state.takeChanges() })
-    for (const { message } of failures) log.error(message)
-    for (const warning of fresh(state.warnings())) log.warn(warning)
+    const messages = failures.map(({ message }) => message)
+    const warnings = fresh(state.warnings())
+    for (const message of messages) log.error(message)
+    for (const warning of warnings) log.warn(warning)
+    if (messages.length + warnings.length > 0) onComplaints?.(messages, warnings)
   }
 
   /** After a refused batch our picture of the maps may be wrong: read them, and write all that differs. */
@@ -100,6 +114,7 @@ export function createDriver({ dataplane, contextOf, log, onBackendsGone, onAppl
       })
       return sweeping
     },
+    view: state.view,
     get live() {
       return maps.live
     },

@@ -62,4 +62,6 @@ export interface Source {
   /** Begins to read. Rejects only when it can never work (the folder does not exist, the kubeconfig is unreadable). */
   start(events: SourceEvents): Promise<void>
   stop(): Promise<void>
+  /** Writes an object, where there is a server for it. Rejects when it would not take it. */
+  readonly send?: (method: 'POST' | 'PATCH', path: string, body: object) => Promise<void>
 }

@@ -136,6 +136,16 @@ await inNamespace(import.meta.filename, () => {
     }
   })
 
+  t.test('a source that can not be read is told, and is no reason to send traffic elsewhere', async t => {
+    const health = await serve(t)
+    health.setSourceError('API server https://10.0.0.1:6443: services can not be read')
+    t.same(await both(), [200, 200])
+    for (const path of ['/healthz', '/livez'])
+      t.match(JSON.parse((await probe(PORT, { path })).body), { sourceError: /^API server/ })
+    health.setSourceError(undefined)
+    t.notOk('sourceError' in JSON.parse((await probe(PORT)).body))
+  })
+
   t.test('other paths are not found; a query is no other path', async t => {
     await serve(t)
     for (const path of ['/', '/healthz/', '/healthzz', '/livez/ping', '/metrics', '//healthz'])

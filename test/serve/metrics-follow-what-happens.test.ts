@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
+import type { Status } from '../../agent/cli/status.ts'
 import { HOOKS } from '../../agent/kernel/hooks.ts'
+import { VERSION } from '../../agent/version.ts'
 import { HTTP, service, vip } from '../services/manifests.ts'
 import { CHECK, HEALTHZ, soon, upCluster } from './lab.ts'
 import { get, scrape } from './scrape.ts'
@@ -166,6 +168,24 @@ t.test('errors show: how many, and when the last was', async t => {
   const { value } = await scrape(lab)
   t.ok(Math.abs(value('evenkeel_last_error_timestamp_seconds')! - Date.now() / 1_000) < 10)
   t.equal(value('evenkeel_source_readable'), 1, 'a bad object is no unreadable source')
+})
+
+t.test('status tells how the agent does, and when it does not run', async t => {
+  const status = async () => {
+    const { stdout } = await lab.exec('node1', ['evenkeel', 'status', '-o', 'json'])
+    return (JSON.parse(stdout) as Status).agent
+  }
+  t.match(await status(), {
+    version: VERSION,
+    healthy: true,
+    sourceReadable: true,
+    lastApplied: /^\d{4}-/,
+    lastError: { message: /healthCheckNodePort/ },
+  })
+  t.match((await lab.exec('node1', ['evenkeel', 'status'])).stdout, /^Agent\n(.*\n)+changes +applied in time/)
+  await lab.stopAgent('node1')
+  t.equal(await status(), null)
+  t.match((await lab.exec('node1', ['evenkeel', 'status'])).stdout, /^Agent\ndoes not run here/)
 })
 
 /** With the health check's port of default/web. */

@@ -42,7 +42,8 @@ export function createServiceMetrics(registry: Registry, options: ServiceMetrics
   const others = createOthers()
   return {
     async refresh() {
-      const ids = new Map([...options.live().ports.values()].map(({ id, name }) => [id, name]))
+      const ids = new Map<number, ServicePortName>()
+      for (const { id, name } of options.live().ports.values()) ids.set(id, name)
       const totals = await readCounters(
         options.dataplane,
         ids.keys().reduce((a, b) => Math.max(a, b), 0),
@@ -64,7 +65,11 @@ export function createServiceMetrics(registry: Registry, options: ServiceMetrics
 function busiest(totals: Float64Array, ids: readonly number[], limit: number): ReadonlySet<number> {
   if (ids.length <= limit) return new Set(ids)
   const weight = (id: number) => totals[id * TRAFFIC.length + CONNECTIONS]! + totals[id * TRAFFIC.length + PACKETS]!
-  return new Set(ids.toSorted((a, b) => weight(b) - weight(a) || a - b).slice(0, limit))
+  // Numbers alone sort ten times as fast as ids by a function.
+  const least = Float64Array.from(ids, weight).sort()[ids.length - limit] ?? Number.POSITIVE_INFINITY
+  const shown = new Set(ids.filter(id => weight(id) > least))
+  for (const id of ids) if (shown.size < limit && weight(id) === least) shown.add(id)
+  return shown
 }
 
 const CONNECTIONS = TRAFFIC.indexOf('connections')

@@ -33,6 +33,10 @@ export function kubernetesSource(options: KubernetesOptions): Source {
       onRequest = events.onRequest
       running = readAll({ ...options, times, server, signal: end.signal }, events).finally(() => server.close())
     },
+    async send(method, path, body) {
+      const { response } = await server.send(method, path, body, end.signal)
+      response.resume()
+    },
     async stop() {
       end.abort()
       await running
