@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/** IP addresses and CIDRs as text: checked, and in the one form that compares equal (RFC 5952 for IPv6). */
-import { isIPv4, isIPv6 } from 'node:net'
-import ipaddr from 'ipaddr.js'
-import type { Family } from '../../address.ts'
+/** Addresses and CIDRs of manifests: read as strictly as the API server reads new ones, in the form that compares equal. */
+import { type Family, isUnspecified, parseAddress, specialKind } from '../../address.ts'
 
 export type { Family }
 
 /** Undefined for what is no address, has a zone (%eth0), leading zeros in a v4 part, or is IPv4-mapped. */
 export function canonicalAddress(text: string): string | undefined {
-  if (isIPv4(text)) return text
-  if (!isIPv6(text) || text.includes('%')) return undefined
-  const address = ipaddr.IPv6.parse(text)
-  return address.isIPv4MappedAddress() ? undefined : address.toRFC5952String()
+  const address = parseAddress(text)
+  if (address === undefined) return undefined
+  // Only another form of an IPv4 address has another text; those of IPv6 are all the same address.
+  return address.family === 'IPv6' || address.text === text ? address.text : undefined
 }
 
 export function familyOf(address: string): Family {
@@ -27,18 +25,8 @@ export function canonicalCIDR(text: string): string | undefined {
 }
 
 /** Why no endpoint or external IP may have this address (ValidateNonSpecialIP of the API server); undefined: it may. */
-export function specialRange(address: string): string | undefined {
-  const v6 = address.includes(':')
-  if (!v6 && !/^(0|127|169|22|23)/.test(address)) return undefined
-  if (v6 && !/^(::|f[ef])/.test(address)) return undefined
-  const range: string = ipaddr.parse(address).range()
-  if (range === 'unspecified' && address !== '0.0.0.0' && address !== '::') return undefined
-  return ['unspecified', 'loopback', 'linkLocal', 'multicast'].includes(range) ? RANGE_NAMES[range] : undefined
-}
-
-const RANGE_NAMES: Readonly<Record<string, string>> = {
-  unspecified: 'the unspecified address',
-  loopback: 'a loopback address',
-  linkLocal: 'a link-local address',
-  multicast: 'a multicast address',
+export function specialRange(text: string): string | undefined {
+  const address = parseAddress(text)
+  if (address === undefined) return undefined
+  return isUnspecified(address) ? 'the unspecified address' : specialKind(address)
 }
