@@ -46,7 +46,7 @@ function run(folder: string, size: number, changes: number): Outcome {
   const program = join(import.meta.dirname, 'control-plane-run.ts')
   const argv = [program, folder, String(size), String(changes)]
   // As ./evenkeel starts the agent.
-  const env = { ...process.env, NODE_COMPILE_CACHE: join(import.meta.dirname, '../node_modules/.compile-cache') }
+  const env = { NODE_COMPILE_CACHE: '/var/cache/evenkeel', ...process.env }
   return JSON.parse(execFileSync(process.execPath, ['--max-semi-space-size=4', ...argv], { encoding: 'utf8', env }))
 }
 
