@@ -10,6 +10,7 @@ t.setTimeout((IDLE_S + 240) * 1_000)
 
 const VIP = '10.96.4.1'
 const NEVER = '10.96.4.2'
+const WRITES = 200
 
 t.test('the server is away for seconds only and comes back with an older state: it is found out', async t => {
   const { lab, client, become, answers, ...plane } = await startCluster(t)
@@ -19,8 +20,12 @@ t.test('the server is away for seconds only and comes back with an older state: 
   await client.put(webSlice(lab, 'web', 'web-1'))
   await client.put(webService('never', NEVER))
   await client.put(webSlice(lab, 'never', 'web-2'))
-  for (let i = 0; i < 500; i++) await client.put(webService('never', NEVER))
-  for (let i = 0; i < 1_000; i++) await client.put(webSlice(lab, 'web', i % 2 === 0 ? 'web-0' : 'web-1'))
+  // So much that the server, restored, is far from the last versions of both kinds. Nodes do not matter here.
+  for (let i = 0; i < WRITES; i++) {
+    const { metadata, ...never } = webService('never', NEVER)
+    await client.put({ ...never, metadata: { ...metadata, labels: { written: String(i) } } })
+    await client.put(webSlice(lab, 'web', i % 2 === 0 ? 'web-0' : 'web-1'))
+  }
   t.ok(await become(VIP, 'web-1'))
   t.ok(await become(NEVER, 'web-2'))
 

@@ -92,8 +92,12 @@ export function createClient({ socketPath, ca, token, parallel = 16 }: ClientOpt
     try {
       return (await ask('POST', path, object)) as unknown as ApiObject
     } catch (error) {
-      if (!(error instanceof ClientError) || error.status !== 409) throw error
-      return (await ask('PATCH', `${path}/${object.metadata.name}`, object)) as unknown as ApiObject
+      // A Service that is there already has its clusterIP: 422, before it could be 409.
+      if (!(error instanceof ClientError) || ![409, 422].includes(error.status)) throw error
+      const patched = await ask('PATCH', `${path}/${object.metadata.name}`, patchOf(object)).catch(late => {
+        throw late.status === 404 ? error : late
+      })
+      return patched as unknown as ApiObject
     }
   }
 
@@ -119,6 +123,12 @@ export function createClient({ socketPath, ca, token, parallel = 16 }: ClientOpt
     list: async kind => (await ask('GET', PATHS[kind])).items ?? [],
     close: () => agent.destroy(),
   }
+}
+
+/** Without what the server has decided. */
+function patchOf(object: ApiObject): object {
+  const { uid: _, creationTimestamp: __, ...metadata } = object.metadata
+  return { ...object, metadata }
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What the agent may do in a cluster, and nothing else. */
+/** The agents' account and what it may do: that of deploy/manifest.yaml, and nothing else. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import { PROJECT_FOLDER } from '../lab/names.ts'
 import type { ApiObject } from '../test/kubernetes/objects.ts'
 
-const API_GROUP = 'rbac.authorization.k8s.io'
-const NAME = 'evenkeel'
-const NAMESPACE = 'kube-system'
-const READ = ['get', 'list', 'watch']
+const MANIFEST = join(PROJECT_FOLDER, 'deploy/manifest.yaml')
+const objects = parseAllDocuments(readFileSync(MANIFEST, 'utf8')).map(document => document.toJS() as ApiObject | null)
 
-export const ACCOUNT: ApiObject = {
-  ...{ apiVersion: 'v1', kind: 'ServiceAccount' },
-  metadata: { name: NAME, namespace: NAMESPACE },
+function only(wanted: string): ApiObject {
+  const found = objects.filter(object => object?.kind === wanted)
+  if (found.length !== 1) throw new Error(`${MANIFEST} has ${found.length} objects of kind ${wanted}, not one`)
+  return found[0]!
 }
 
-export const RIGHTS: readonly ApiObject[] = [
-  {
-    ...{ apiVersion: `${API_GROUP}/v1`, kind: 'ClusterRole', metadata: { name: NAME } },
-    rules: [
-      { apiGroups: [''], resources: ['services', 'nodes'], verbs: READ },
-      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: READ },
-      { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
-    ],
-  } as ApiObject,
-  {
-    ...{ apiVersion: `${API_GROUP}/v1`, kind: 'ClusterRoleBinding', metadata: { name: NAME } },
-    roleRef: { apiGroup: API_GROUP, kind: 'ClusterRole', name: NAME },
-    subjects: [{ kind: 'ServiceAccount', name: NAME, namespace: NAMESPACE }],
-  } as ApiObject,
-]
+export const ACCOUNT = only('ServiceAccount')
+export const RIGHTS: readonly ApiObject[] = [only('ClusterRole'), only('ClusterRoleBinding')]
