@@ -87,6 +87,11 @@ t.test('ours supplies what theirs lacks, and counts where both say something', a
   }
 })
 
+t.test('of a field that becomes two of ours, one may be ours', async t => {
+  const { config } = read([kubeProxy({ clusterCIDR: '10.0.0.0/8' }), evenkeel({ clusterCIDR: ['11.0.0.0/8'] })])
+  t.match(config, { clusterCIDR: ['11.0.0.0/8'], detectLocalMode: 'ClusterCIDR' })
+})
+
 t.test('other documents are refused', async t => {
   const cases: readonly [documents: readonly (string | object)[], problem: RegExp][] = [
     [[{ kind: 'Pod', apiVersion: 'v1' }], /^kind Pod of v1 is not read here: give EvenkeelConfiguration/],
