@@ -88,11 +88,11 @@ t.test('the configuration in it is one that the agent takes', async t => {
 t.test('the node is named by the API server, whose own address can be given', async t => {
   t.same(
     container.env.map(({ name }) => name),
-    ['NODE_NAME'],
+    ['NODE_NAME', 'NODE_COMPILE_CACHE'],
   )
   t.ok(container.args.includes('--hostname-override=$(NODE_NAME)'))
   const [given] = chartObjects({ apiServer: { host: '192.0.2.1' } }).get('DaemonSet')!.spec!.template.spec.containers
-  t.same(given.env.slice(1), [
+  t.same(given.env.slice(2), [
     { name: 'KUBERNETES_SERVICE_HOST', value: '192.0.2.1' },
     { name: 'KUBERNETES_SERVICE_PORT', value: '6443' },
   ])

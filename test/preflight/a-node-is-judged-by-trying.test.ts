@@ -99,7 +99,9 @@ if (inOwnNetwork(import.meta.filename)) {
       const source = '#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\nchar l[] SEC("license") = "GPL";\n'
       const other = compile('other', `${source}SEC("tc") int cil_from_netdev(struct __sk_buff *skb) { return 0; }`)
       run('tc', 'qdisc', 'add', 'dev', 'up0', 'clsact')
-      run('tc', 'filter', 'add', 'dev', 'up0', 'ingress', 'bpf', 'da', 'obj', other, 'sec', 'tc')
+      // In a bpffs of its own: tc(8) leaves folders there.
+      const add = `mount -t bpf bpf /sys/fs/bpf && tc filter add dev up0 ingress bpf da obj ${other} sec tc`
+      run('unshare', '--mount', 'sh', '-c', add)
       run('iptables-nft', '-t', 'nat', '-N', 'KUBE-SERVICES')
       const server = createServer().listen(10_256, '0.0.0.0')
       await once(server, 'listening')
