@@ -177,8 +177,6 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(ek_ctx *ctx, const struct ek_tuple *tup
 		return EK_REASON_FLOW_NOT_STORED;
 	ek_flow_partner_value(tuple, forward, reply);
 	for (int i = 0; i < EK_SNAT_TRIES; i++) {
-		if (i && tuple->proto == IPPROTO_SCTP)
-			return EK_REASON_SCTP_PORT;
 		if (i)
 			forward->sport =
 				bpf_htons(EK_SNAT_FIRST + (first + i * 277) % EK_SNAT_COUNT);

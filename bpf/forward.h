@@ -30,6 +30,10 @@ EK_ALWAYS_INLINE int ek_forward(struct __sk_buff *skb, struct ek_packet *p,
 	int verdict;
 
 	ek_flow_endpoints(flow, &to);
+	/* Its checksum covers what is in the other fragments, and where they end. */
+	if (p->tuple.proto == IPPROTO_SCTP && p->fragment == EK_FIRST_FRAGMENT &&
+	    (to.sport != p->tuple.sport || to.dport != p->tuple.dport))
+		return ek_drop(p, service, EK_REASON_SCTP_FRAGMENT);
 	verdict = flags & EK_FLOW_FORWARD ? ek_may_go_on(skb, p, &to, service) : 0;
 	if (verdict)
 		return verdict;

@@ -5,6 +5,7 @@
 
 #include "csum.h"
 #include "parse.h"
+#include "sctp.h"
 
 /* What a packet is to say. */
 struct ek_endpoints {
@@ -54,10 +55,24 @@ EK_ALWAYS_INLINE void ek_csum_tell_device(ek_ctx *ctx, const struct ek_packet *p
 		ek_device_sum_add(ctx, difference);
 }
 
-/*
- * SCTP has no pseudo-header, so addresses are free to change; its ports are
- * under a CRC32c and stay as they are (new flows ask for nothing else).
- */
+/* SCTP has no pseudo-header (RFC 9260 6.8): addresses are free to change. */
+EK_ALWAYS_INLINE int ek_rewrite_sctp(ek_ctx *ctx, struct ek_packet *p,
+				     const struct ek_endpoints *to, __u32 addr_difference)
+{
+	struct ek_sctp_header *sctp = ek_at(ctx, p->l4, sizeof(*sctp));
+	bool summed = ek_summed_of(ctx) != EK_SUM_LEFT;
+
+	ek_csum_tell_device(ctx, p, addr_difference);
+	if (!sctp)
+		return -1;
+	if (sctp->sport == to->sport && sctp->dport == to->dport)
+		return 0;
+	ek_device_sum_add(ctx, ek_csum_fold64(ek_sctp_write(sctp, p->end - p->l4, to->sport,
+							    to->dport, summed)));
+	return 0;
+}
+
+/* Of TCP and UDP. */
 EK_ALWAYS_INLINE int ek_rewrite_transport(ek_ctx *ctx, struct ek_packet *p,
 					  const struct ek_endpoints *to, __u32 addr_difference)
 {
@@ -72,10 +87,6 @@ EK_ALWAYS_INLINE int ek_rewrite_transport(ek_ctx *ctx, struct ek_packet *p,
 		ek_csum_replace16(0, p->tuple.sport, to->sport), p->tuple.dport, to->dport));
 	ports[0] = to->sport;
 	ports[1] = to->dport;
-	if (!offset) {
-		ek_csum_tell_device(ctx, p, addr_difference);
-		return 0;
-	}
 	if (p->tuple.proto == IPPROTO_UDP && !ports[3]) {
 		/* Sent without a checksum: no field makes up for anything. */
 		ek_device_sum_add(ctx, port_difference);
@@ -106,10 +117,12 @@ EK_ALWAYS_INLINE int ek_rewrite(ek_ctx *ctx, struct ek_packet *p, const struct e
 
 	if (ek_write_addrs(ctx, p->family, p->l3, &to->saddr, &to->daddr, difference))
 		return -1;
-	if (p->fragment != EK_LATER_FRAGMENT)
-		return ek_rewrite_transport(ctx, p, to, difference);
-	ek_csum_tell_device(ctx, p, difference);
-	return 0;
+	if (p->fragment == EK_LATER_FRAGMENT) {
+		ek_csum_tell_device(ctx, p, difference);
+		return 0;
+	}
+	return p->tuple.proto == IPPROTO_SCTP ? ek_rewrite_sctp(ctx, p, to, difference)
+					      : ek_rewrite_transport(ctx, p, to, difference);
 }
 
 #endif

@@ -37,8 +37,6 @@ EK_ALWAYS_INLINE int ek_open_store(ek_ctx *ctx, const struct ek_packet *p, struc
 {
 	int reason;
 
-	if (p->tuple.proto == IPPROTO_SCTP && flow->dport != p->tuple.dport)
-		return EK_REASON_SCTP_PORT;
 	ek_opening_enter(&p->tuple);
 	reason = ek_flow_store(ctx, &p->tuple, flow);
 	if (!reason)

@@ -266,11 +266,10 @@ enum ek_reason {
 	EK_REASON_BACKEND_STALE = 7,	  /* dropped: the table names a backend that is free */
 	EK_REASON_REWRITE_FAILED = 8,	  /* dropped: the packet could not be changed */
 	EK_REASON_REFUSE_FAILED = 9,	  /* dropped: the ICMP answer could not be built */
-	EK_REASON_SCTP_PORT =
-		10, /* dropped: an SCTP port that would have to change (not done yet) */
-	EK_REASON_NO_ROUTE = 11,       /* dropped: no way to where the flow leads */
-	EK_REASON_TOO_BIG = 12,	       /* answered: larger than the next link's MTU */
-	EK_REASON_HOPS = 13,	       /* answered: as many routers as the sender allows */
+	EK_REASON_SCTP_FRAGMENT = 10,	  /* dropped: a fragment of SCTP whose ports would change */
+	EK_REASON_NO_ROUTE = 11,	  /* dropped: no way to where the flow leads */
+	EK_REASON_TOO_BIG = 12,		  /* answered: larger than the next link's MTU */
+	EK_REASON_HOPS = 13,		  /* answered: as many routers as the sender allows */
 	EK_REASON_SOURCE_RANGE = 14,   /* dropped: the client is outside loadBalancerSourceRanges */
 	EK_REASON_ANSWERS_CAPPED = 15, /* dropped: an ICMP answer more than icmpPerSecond */
 	EK_REASON_COUNT = 16,

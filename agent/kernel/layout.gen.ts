@@ -132,7 +132,7 @@ export const Reason = {
   BACKEND_STALE: 7,
   REWRITE_FAILED: 8,
   REFUSE_FAILED: 9,
-  SCTP_PORT: 10,
+  SCTP_FRAGMENT: 10,
   NO_ROUTE: 11,
   TOO_BIG: 12,
   HOPS: 13,

@@ -113,17 +113,22 @@ function selectPrograms({ programs, file }: LoadRequest, object: BpfObject): voi
     check(bridge.objectSetAutoload(object, program, programs.includes(program)), 'select program', program)
 }
 
-/** Puts the settings where `const volatile struct ek_settings` lies; an object without one has no settings. */
 function writeSettings({ file, settings }: LoadRequest, object: BpfObject, elf: Elf, btf: Btf): void {
+  const rodata = rodataWith(settings, elf, btf)
+  if (rodata) check(bridge.objectSetRodata(object, rodata), 'write the settings of', file)
+}
+
+/** .rodata with the settings where `const volatile struct ek_settings` lies; undefined for an object without one. */
+export function rodataWith(settings: Partial<Settings>, elf: Elf, btf: Btf): Buffer | undefined {
   const variable = sectionVariables(btf, '.rodata').find(
     ({ type }) => `struct ${resolve(btf, type).name}` === settingsCodec.name,
   )
-  if (variable === undefined) return
+  if (variable === undefined) return undefined
   const symbol = elf.symbols.find(({ name, section }) => name === variable.name && section === '.rodata')
   const rodata = Buffer.from(sectionData(elf, '.rodata') ?? Buffer.alloc(0))
   const zero = settingsCodec.decode(Buffer.alloc(settingsCodec.size))
   settingsCodec.encode({ ...zero, ...settings }, rodata, symbol?.offset ?? 0)
-  check(bridge.objectSetRodata(object, rodata), 'write the settings of', file)
+  return rodata
 }
 
 const LOG_LINES = 25

@@ -80,6 +80,6 @@ function message(proto: number, sport: number, dport: number, fields: FrameField
   const { flags = 'S', payload = Buffer.from('hello'), checksum } = fields
   const sum = checksum === undefined ? {} : { checksum }
   if (proto === PROTO.TCP) return tcp({ sport, dport, flags, payload, ...sum })
-  if (proto === PROTO.SCTP) return sctp({ sport, dport, ...sum })
+  if (proto === PROTO.SCTP) return sctp({ sport, dport, ...sum, ...(fields.payload && { chunks: fields.payload }) })
   return udp({ sport, dport, payload, ...sum })
 }

@@ -8,7 +8,7 @@ import { ethernet } from '../packet/ethernet.ts'
 import { fragmentHeader } from '../packet/extension.ts'
 import { fragments, reassemble } from '../packet/fragments.ts'
 import { parse } from '../packet/packet.ts'
-import { CASES, type Case, frameBetween, packetBetween, TCP6, UDP6 } from './cases.ts'
+import { CASES, type Case, frameBetween, packetBetween, SCTP4, SCTP6, TCP6, UDP6 } from './cases.ts'
 import { loadDataplane, type Program, VERDICT } from './harness.ts'
 import { addService, type Endpoint } from './services.ts'
 import { isDropped, passesAs } from './verdicts.ts'
@@ -92,3 +92,22 @@ t.test('an IPv6 fragment header on a whole datagram (RFC 6946) is no hindrance',
     passesAs(t, outcome, frameBetween(test, test.client, test.backend(1), { extensions }), test.name)
   }
 })
+
+for (const test of [SCTP4, SCTP6])
+  t.test(
+    `${test.name}: fragments whose ports would change are dropped, for the checksum covers what is not in them`,
+    async t => {
+      const vip = { ...test.vip, port: 82 }
+      const same = { ...test.backend(1), port: vip.port }
+      addService(dataplane, { frontends: [{ ...test.vip, proto: test.proto }], backends: [test.backend(1)] })
+      addService(dataplane, { frontends: [{ ...vip, proto: test.proto }], backends: [same] })
+      const before = dataplane.reason(Reason.SCTP_FRAGMENT)
+      const [first] = pieces(test, test.client, test.vip, nextId++)
+      isDropped(t, dataplane.run('tc_pod_ingress', first!), 'another port')
+      t.equal(dataplane.reason(Reason.SCTP_FRAGMENT), before + 1n, 'counted')
+      const id = nextId++
+      const wanted = pieces(test, test.client, same, id)
+      for (const [i, frame] of pieces(test, test.client, vip, id).entries())
+        passesAs(t, dataplane.run('tc_pod_ingress', frame), wanted[i]!, `the same port, fragment ${i}`)
+    },
+  )

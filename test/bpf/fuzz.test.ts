@@ -60,6 +60,7 @@ function addServices(plane: Dataplane): void {
     }
     const samePort = backends.map(({ address }) => ({ address, port: 80 }))
     addService(plane, { frontends: [{ address: one, port: 80, proto: PROTO.SCTP }], backends: samePort })
+    addService(plane, { frontends: [{ address: two, port: 80, proto: PROTO.SCTP }], backends })
     plane.nodeAddrs.update(mappedBytes(NODE[version]), 2)
   }
 }

@@ -3,9 +3,12 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type BpfObject, bridge, type TestRunResult } from '../../agent/kernel/bridge.ts'
+import { parseBtf } from '../../agent/kernel/btf.ts'
 import type { MapLayout } from '../../agent/kernel/codec.ts'
-import { encodeSettings, MAPS, Masquerade, SETTINGS_SIZE } from '../../agent/kernel/layout.gen.ts'
+import { parseElf, sectionData } from '../../agent/kernel/elf.ts'
+import { MAPS } from '../../agent/kernel/layout.gen.ts'
 import { openMap, type TypedMap } from '../../agent/kernel/maps.ts'
+import { rodataWith } from '../../agent/kernel/objects.ts'
 import { openPerCpuMap } from '../../agent/kernel/percpu.ts'
 import { decodeSkb, encodeSkb, SKB_SIZE, type SkbFields } from './skb.ts'
 import { encodeXdpMd } from './xdp-md.ts'
@@ -129,11 +132,12 @@ function openObject({
   file = fileOf(name),
   shared,
 }: LoadOptions): BpfObject {
-  const object = bridge.objectOpen(readFileSync(file), `${name}.bpf.o`)
+  const bytes = readFileSync(file)
+  const object = bridge.objectOpen(bytes, `${name}.bpf.o`)
   if (typeof object === 'number') throw new Error(`can't open ${file}: errno ${-object}`)
-  const settings = Buffer.alloc(SETTINGS_SIZE)
-  encodeSettings({ eventSample, netnsCookie: 0n, masquerade: Masquerade.NOBODY, opening, icmp }, settings)
-  must(bridge.objectSetRodata(object, settings), "can't set ek_settings")
+  const elf = parseElf(bytes, file)
+  const rodata = rodataWith({ eventSample, opening, icmp }, elf, parseBtf(sectionData(elf, '.BTF')!))!
+  must(bridge.objectSetRodata(object, rodata), "can't set ek_settings")
   must(bridge.objectSetMaxEntries(object, MAPS.flows.name, shared?.flows.maxEntries ?? flows), "can't size ek_flows")
   for (const { layout, fd } of shared ? NAMES.map(map => shared[map]) : [])
     must(bridge.objectReuseMap(object, layout.name, fd), `can't share ${layout.name}`)

@@ -134,7 +134,7 @@ function headerRanges(ip: IpPacket, at: number): Range[] {
   return ip.version === 6 ? [[at + 8, 32]] : [[at + 10, 10]]
 }
 
-/** Ports and checksum, as far as they are there. SCTP's are under a CRC32c and stay. */
+/** Ports and checksum, as far as they are there. */
 function transportRanges(ip: IpPacket, start: number): Range[] {
   if (ip.fragment && ip.fragment.offset > 0) return []
   const at = start + ip.headerLength
@@ -142,6 +142,11 @@ function transportRanges(ip: IpPacket, start: number): Range[] {
     return [
       [at, 4],
       [at + 16, 2],
+    ]
+  if (ip.proto === PROTO.SCTP)
+    return [
+      [at, 4],
+      [at + 8, 4],
     ]
   return ip.proto === PROTO.UDP
     ? [

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { bridge } from '../../agent/kernel/bridge.ts'
+import { parseElf } from '../../agent/kernel/elf.ts'
 import { check, checkValue } from '../../agent/kernel/errno.ts'
 import { decodeSettings, Masquerade, PROGRAMS } from '../../agent/kernel/layout.gen.ts'
 import { type LoadRequest, loadObject } from '../../agent/kernel/objects.ts'
@@ -25,7 +27,8 @@ t.test('settings are what the loaded program reads', async t => {
   const rodata = maps.find(map => checkValue(bridge.mapInfo(map), 'ask about', 'map').name.endsWith('.rodata')) ?? -1
   const value = Buffer.alloc(checkValue(bridge.mapInfo(rodata), 'ask about', 'rodata').valueSize)
   check(bridge.mapLookup(rodata, Buffer.alloc(4), value), 'read', 'rodata')
-  t.match(decodeSettings(value), request.settings)
+  const at = parseElf(readFileSync(BUILT.tc), BUILT.tc).symbols.find(({ name }) => name === 'ek_settings')!.offset
+  t.match(decodeSettings(value, at), request.settings)
   for (const open of [...maps, fd]) bridge.close(open)
   object.close()
 })
