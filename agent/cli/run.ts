@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel run`: the agent in the foreground. */
 import { writeFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { Command, Option } from 'commander'
 import { startAgent } from '../agent.ts'
 import { watchConfiguration } from '../config/watch.ts'
@@ -69,6 +70,8 @@ async function run(options: RunOptions): Promise<void> {
     tally,
     onReady: () => {
       log.info('ready')
+      // Now, as it may end by a signal that lets nothing be written.
+      flushCompileCache()
       if (options.readyFile) writeFileSync(options.readyFile, `${process.pid}\n`)
     },
     onFatal: ended.reject,
@@ -96,7 +99,7 @@ async function sourceOf({ manifests, kubeconfig: given }: RunOptions, config: Co
       allocationFile: config.allocationFile,
       nodeName,
     })
-  // Loaded only when it is needed: the client takes half a second and 80 MB.
+  // Loaded only when it is needed.
   const { isInCluster } = await import('../source/kubernetes/kubeconfig.ts')
   if (kubeconfig === undefined && apiServer === '' && !isInCluster())
     throw new UserError('give --kubeconfig FILE, or --manifests FOLDER (this is no pod with a service account)', 2)

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { startApiServer } from './api-server.ts'
+import { type FakeServer, startApiServer } from './api-server.ts'
 import { createStore } from './api-store.ts'
 
 export interface ProcessOptions {
@@ -15,10 +15,11 @@ export interface ProcessOptions {
   /** Versions begin above. */
   readonly version: number
   /** Files of the server's certificate and key, and of the authority that clients' certificates must be of. */
+  readonly initialEvents?: FakeServer['initialEvents']
   readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa: string }
 }
 
-const { host, port, version, tls } = JSON.parse(process.argv[2] ?? '') as ProcessOptions
+const { host, port, version, initialEvents = 'refused', tls } = JSON.parse(process.argv[2] ?? '') as ProcessOptions
 const read = { cert: tls?.cert, key: tls?.key, ca: tls?.clientCa }
 const files = Object.fromEntries(Object.entries(read).map(([name, file]) => [name, file && readFileSync(file)]))
 const store = createStore(version)
@@ -26,7 +27,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (line === '') {
     // Like one that has just started: what was before is not in its watch cache.
     store.compacted = store.version
-    await startApiServer({ host, port, store, ...(tls && { tls: { ...files, requestCert: true } }) })
+    const server = await startApiServer({ host, port, store, ...(tls && { tls: { ...files, requestCert: true } }) })
+    server.initialEvents = initialEvents
     process.stdout.write('serving\n')
     continue
   }

@@ -5,18 +5,21 @@
  */
 import type { Fields } from './objects.ts'
 
-/** How to write a field: its number, and what it is. A name in [] is repeated, in {} a map of texts. */
+/** What a field is; '{}': a map of texts. */
 type Kind = 'text' | 'int' | 'flag' | 'time' | 'port' | 'bytes' | '{}' | Message
 interface Field {
   readonly number: number
   readonly kind: Kind
   readonly repeated?: true
+  /** Go writes what is no pointer also when it is empty. */
+  readonly always?: true
 }
 interface Message {
   readonly [name: string]: Field
 }
 
 const text = (number: number): Field => ({ number, kind: 'text' })
+const always = (number: number): Field => ({ number, kind: 'text', always: true })
 const int = (number: number): Field => ({ number, kind: 'int' })
 const flag = (number: number): Field => ({ number, kind: 'flag' })
 const texts = (number: number): Field => ({ number, kind: 'text', repeated: true })
@@ -27,27 +30,38 @@ const REFERENCE: Message = { kind: text(1), namespace: text(2), name: text(3), u
 const OWNER: Message = { kind: text(1), name: text(3), uid: text(4), apiVersion: text(5), controller: flag(6) }
 
 const METADATA: Message = {
-  ...{ name: text(1), generateName: text(2), namespace: text(3), selfLink: text(4), uid: text(5) },
-  ...{ resourceVersion: text(6), generation: int(7), creationTimestamp: one(8, 'time') },
+  ...{ name: always(1), generateName: always(2), namespace: always(3), selfLink: always(4), uid: always(5) },
+  ...{ resourceVersion: always(6), generation: int(7), creationTimestamp: one(8, 'time') },
   ...{ deletionTimestamp: one(9, 'time'), labels: one(11, '{}'), annotations: one(12, '{}') },
   ...{ ownerReferences: many(13, OWNER), finalizers: texts(14) },
 }
 
 const SERVICE_PORT: Message = {
-  ...{ name: text(1), protocol: text(2), port: int(3), targetPort: one(4, 'port'), nodePort: int(5) },
+  ...{ name: always(1), protocol: always(2), port: int(3), targetPort: one(4, 'port'), nodePort: int(5) },
   appProtocol: text(6),
 }
 
 const SERVICE_SPEC: Message = {
-  ...{ ports: many(1, SERVICE_PORT), selector: one(2, '{}'), clusterIP: text(3), type: text(4), externalIPs: texts(5) },
-  ...{ sessionAffinity: text(7), loadBalancerIP: text(8), loadBalancerSourceRanges: texts(9), externalName: text(10) },
-  ...{ externalTrafficPolicy: text(11), healthCheckNodePort: int(12), publishNotReadyAddresses: flag(13) },
+  ...{
+    ports: many(1, SERVICE_PORT),
+    selector: one(2, '{}'),
+    clusterIP: always(3),
+    type: always(4),
+    externalIPs: texts(5),
+  },
+  ...{
+    sessionAffinity: always(7),
+    loadBalancerIP: always(8),
+    loadBalancerSourceRanges: texts(9),
+    externalName: always(10),
+  },
+  ...{ externalTrafficPolicy: always(11), healthCheckNodePort: int(12), publishNotReadyAddresses: flag(13) },
   ...{ sessionAffinityConfig: one(14, { clientIP: one(1, { timeoutSeconds: int(1) }) }), ipFamilyPolicy: text(17) },
   ...{ clusterIPs: texts(18), ipFamilies: texts(19), allocateLoadBalancerNodePorts: flag(20) },
   ...{ loadBalancerClass: text(21), internalTrafficPolicy: text(22), trafficDistribution: text(23) },
 }
 
-const INGRESS: Message = { ip: text(1), hostname: text(2), ipMode: text(3) }
+const INGRESS: Message = { ip: always(1), hostname: always(2), ipMode: text(3) }
 const CONDITION: Message = { type: text(1), status: text(2), reason: text(5), message: text(6) }
 
 const SERVICE: Message = {
@@ -127,38 +141,59 @@ export function toProtobufEvent(type: string, object: object): Buffer {
   return Buffer.concat([length, bytes])
 }
 
+/** Filled from its end, as lengths stand before what they measure. */
+const scratch = Buffer.alloc(2 * 1024 * 1024)
+let at = scratch.length
+
 function messageBytes(message: Message, fields: Fields): Buffer {
-  const parts = Object.entries(message).flatMap(([name, { number, kind, repeated }]) => {
-    const value = fields[name]
-    if (value == null) return []
-    if (kind === '{}') return Object.entries(value).map(entry => entryBytes(number, entry))
-    return (repeated ? (value as unknown[]) : [value]).map(one => fieldBytes(number, kind, one))
-  })
-  return Buffer.concat(parts)
+  at = scratch.length
+  writeMessage(message, fields)
+  return Buffer.from(scratch.subarray(at))
 }
 
-function entryBytes(number: number, [key, value]: readonly [string, unknown]): Buffer {
-  return delimited(number, Buffer.concat([fieldBytes(1, 'text', key), fieldBytes(2, 'text', value)]))
+function writeMessage(message: Message, fields: Fields): void {
+  for (const [name, { number, kind, repeated, always }] of Object.entries(message)) {
+    const value = fields[name] ?? (always && '')
+    if (value == null) continue
+    if (kind === '{}') for (const [key, text] of Object.entries(value)) writeField(number, ENTRY, { key, text })
+    else if (repeated) for (const one of (value as unknown[]).toReversed()) writeField(number, kind, one)
+    else writeField(number, kind, value)
+  }
 }
 
-function fieldBytes(number: number, kind: Kind, value: unknown): Buffer {
-  if (kind === 'int' || kind === 'flag') return Buffer.concat([varint(number << 3), varint(Number(value))])
-  if (kind === 'bytes') return delimited(number, value as Buffer)
-  if (kind === 'text') return delimited(number, Buffer.from(String(value)))
-  if (kind === 'time') return delimited(number, messageBytes({ seconds: int(1) }, secondsOf(value)))
-  if (kind === 'port') return delimited(number, messageBytes(PORT, portOf(value)))
-  return delimited(number, messageBytes(kind as Message, value as Fields))
-}
-
+const ENTRY: Message = { key: text(1), text: text(2) }
+const TIME: Message = { seconds: int(1) }
 const PORT: Message = { type: int(1), intVal: int(2), strVal: text(3) }
 
-/** Go writes what is no pointer also when it is empty. */
+function writeField(number: number, kind: Kind, value: unknown): void {
+  if (kind === 'int' || kind === 'flag') {
+    writeVarint(Number(value))
+    writeVarint(number << 3)
+    return
+  }
+  const end = at
+  if (kind === 'bytes') writeBytes(value as Buffer)
+  else if (kind === 'text') writeBytes(Buffer.from(String(value)))
+  else if (kind === 'time') writeMessage(TIME, { seconds: Date.parse(String(value)) / 1_000 })
+  else if (kind === 'port') writeMessage(PORT, portOf(value))
+  else writeMessage(kind as Message, value as Fields)
+  writeVarint(end - at)
+  writeVarint((number << 3) | 2)
+}
+
+function writeBytes(bytes: Buffer): void {
+  at -= bytes.length
+  bytes.copy(scratch, at)
+}
+
+/** Go writes all three, too. */
 function portOf(value: unknown): Fields {
   return typeof value === 'number' ? { type: 0, intVal: value, strVal: '' } : { type: 1, intVal: 0, strVal: value }
 }
 
-function secondsOf(value: unknown): Fields {
-  return { seconds: Date.parse(String(value)) / 1_000 }
+function writeVarint(value: number): void {
+  if (value >= 0 && value < 128) scratch[--at] = value
+  else writeBytes(varint(value))
 }
 
 function delimited(number: number, bytes: Buffer): Buffer {

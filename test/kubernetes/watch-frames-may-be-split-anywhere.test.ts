@@ -1,36 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
 import { createSplitter } from '../../agent/source/kubernetes/frames.ts'
+import { createProtobufSplitter } from '../../agent/source/kubernetes/protobuf.ts'
+import { encodeEvent } from './encode.ts'
 import { service, slice } from './objects.ts'
 import { addresses, inEachEncoding, read, startServer } from './source.ts'
 
-const frames = [{ type: 'ADDED', name: 'zürich€😀' }, { type: 'DELETED', text: 'a\nb' }, {}]
-const bytes = Buffer.from(`${frames.map(frame => JSON.stringify(frame)).join('\n')}\n`)
+const named = ['zürich€😀', 'a\nb', ''].map(name => ({ kind: 'Service', metadata: { name } }))
 
-t.test('at every byte', async t => {
-  for (let at = 0; at <= bytes.length; at++) {
-    const split = createSplitter()
-    const found = [...split(bytes.subarray(0, at)), ...split(bytes.subarray(at))]
-    if (JSON.stringify(found) !== JSON.stringify(frames)) t.same(found, frames, `split at ${at}`)
-  }
-  const split = createSplitter()
-  t.same(
-    [...bytes].flatMap(byte => split(Buffer.from([byte]))),
-    frames,
-    'byte by byte',
-  )
-  t.same(createSplitter()(Buffer.concat([bytes, bytes])), [...frames, ...frames], 'all in one')
-})
+for (const [encoding, create] of [
+  ['json', createSplitter],
+  ['protobuf', createProtobufSplitter],
+] as const)
+  t.test(`at every byte (${encoding})`, async t => {
+    const bytes = Buffer.concat(named.map(object => encodeEvent(encoding, 'ADDED', object)))
+    const namesOf = (found: readonly unknown[]) =>
+      found.map(frame => (frame as { object: (typeof named)[number] }).object.metadata.name)
+    const names = named.map(({ metadata }) => metadata.name)
+    for (let at = 0; at <= bytes.length; at++) {
+      const split = create()
+      const found = namesOf([...split(bytes.subarray(0, at)), ...split(bytes.subarray(at))])
+      if (String(found) !== String(names)) t.same(found, names, `split at ${at}`)
+    }
+    const split = create()
+    t.same(namesOf([...bytes].flatMap(byte => split(Buffer.from([byte])))), names, 'byte by byte')
+    t.same(namesOf(create()(Buffer.concat([bytes, bytes]))), [...names, ...names], 'all in one')
+  })
 
 t.test('an event without end is refused before it fills the memory', async t => {
-  const split = createSplitter()
   const chunk = Buffer.alloc(1024 * 1024, 'x')
-  t.throws(
-    () => {
-      for (let i = 0; i < 20; i++) split(chunk)
-    },
-    { name: 'Nonsense', message: /an event of more than/ },
-  )
+  for (const create of [createSplitter, createProtobufSplitter]) {
+    const split = create()
+    t.throws(
+      () => {
+        for (let i = 0; i < 20; i++) split(chunk)
+      },
+      { name: 'Nonsense', message: /an event of more than/ },
+    )
+  }
 })
 
 for (const size of [1, 7, 64])

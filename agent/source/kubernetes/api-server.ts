@@ -116,16 +116,29 @@ export function openApiServer(
   }
 }
 
-/** Ends what is being done when it takes too long; what it has resolved with goes on until `signal`. */
-async function withLimit<T>(ms: number, signal: AbortSignal, work: (both: AbortSignal) => Promise<T>): Promise<T> {
-  const limit = new AbortController()
+/**
+ * Ends what is being done when it takes too long; the answer goes on until `signal`. By hand: AbortSignal.any() would keep each
+ * request's signal for as long as `signal` lives, which is for ever.
+ */
+async function withLimit(
+  ms: number,
+  signal: AbortSignal,
+  work: (both: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  const both = new AbortController()
   const late = new Error(`no answer within ${ms / 1_000} s`)
-  const timer = setTimeout(() => limit.abort(late), ms)
-  const both = AbortSignal.any([signal, limit.signal])
+  const timer = setTimeout(() => both.abort(late), ms)
+  const end = () => both.abort(signal.reason)
+  const release = () => signal.removeEventListener('abort', end)
+  signal.addEventListener('abort', end)
+  if (signal.aborted) end()
   try {
-    return await work(both)
+    const answer = await work(both.signal)
+    answer.response.once('close', release)
+    return answer
   } catch (error) {
-    throw limit.signal.aborted ? late : error
+    release()
+    throw both.signal.reason === late ? late : error
   } finally {
     clearTimeout(timer)
   }

@@ -54,7 +54,7 @@ export function createCredentials(kubeconfig: string | undefined, server?: strin
       pending ??= applyNow().finally(() => {
         pending = undefined
       })
-      return Promise.race([pending, aborted(signal)])
+      return abortable(pending, signal)
     },
     renew() {
       stamp = 'renew'
@@ -134,6 +134,11 @@ function trimmed(headers: OutgoingHttpHeaders = {}): OutgoingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value).trim()]))
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+/** Waits no longer than until `signal`. */
+function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  const abort = () => reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  return promise
 }

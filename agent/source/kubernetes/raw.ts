@@ -61,7 +61,8 @@ export function intOrString(raw: Raw, key: string, at: string): number | string 
 /** The API's text fields of this kind may be empty, which is unset. */
 export function oneOf<T extends string>(raw: Raw, key: string, at: string, values: readonly T[], preset?: T): T {
   const value = raw[key] || preset
-  return values.includes(value as T) ? (value as T) : wrong(at, key, value, `one of ${values.join(', ')}`)
+  // Ours, and not the equal one that was read: one text for all objects.
+  return values.find(known => known === value) ?? wrong(at, key, value, `one of ${values.join(', ')}`)
 }
 
 function list(raw: Raw, key: string, at: string): readonly unknown[] {
@@ -69,15 +70,21 @@ function list(raw: Raw, key: string, at: string): readonly unknown[] {
   return Array.isArray(value) ? value : wrong(at, key, value, 'a list')
 }
 
+/** Most lists of most objects are empty: one for all. */
+const NONE: readonly never[] = Object.freeze([])
+
 export function texts(raw: Raw, key: string, at: string): readonly string[] {
   const all = list(raw, key, at)
   for (const value of all) if (typeof value !== 'string') wrong(at, key, value, 'a text')
-  return all as readonly string[]
+  // A list that grew while it was read has room for sixteen more.
+  return all.length === 0 ? NONE : (all.slice() as readonly string[])
 }
 
 /** Each item of a list of mappings, converted. */
 export function items<T>(raw: Raw, key: string, at: string, convert: (item: Raw, at: string) => T): readonly T[] {
-  return list(raw, key, at).map((item, i) => {
+  const all = list(raw, key, at)
+  if (all.length === 0) return NONE
+  return all.map((item, i) => {
     const path = `${at}${key}[${i}]`
     return isMapping(item) ? convert(item, `${path}.`) : wrong('', path, item, 'a mapping')
   })

@@ -15,11 +15,11 @@ export function readService(raw: Raw): Service {
   const metadata = mapping(raw, 'metadata', '')
   const spec = mapping(raw, 'spec', '')
   return {
-    namespace: text(metadata, 'namespace', 'metadata.'),
+    namespace: shared(text(metadata, 'namespace', 'metadata.')),
     name: text(metadata, 'name', 'metadata.'),
     uid: text(metadata, 'uid', 'metadata.'),
     labels: labelsWith(LABELS, metadata),
-    annotations: {},
+    annotations: NO_TEXTS,
     created: time(metadata, 'creationTimestamp', 'metadata.'),
     type: oneOf(spec, 'type', 'spec.', TYPES, 'ClusterIP'),
     ...addressesOf(spec, mapping(raw, 'status', '')),
@@ -28,10 +28,14 @@ export function readService(raw: Raw): Service {
   }
 }
 
+/** One for all objects that have none. */
+const NO_TEXTS: Readonly<Record<string, string>> = Object.freeze({})
+
 /** The labels whose names begin so. */
 export function labelsWith(prefix: string, metadata: Raw): Readonly<Record<string, string>> {
   const labels = mapping(metadata, 'labels', 'metadata.')
   const names = Object.keys(labels).filter(name => name.startsWith(prefix))
+  if (names.length === 0) return NO_TEXTS
   return Object.fromEntries(names.map(name => [name, text(labels, name, 'metadata.labels.')]))
 }
 

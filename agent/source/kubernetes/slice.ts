@@ -11,7 +11,7 @@ export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name'
 
 export function readSlice(raw: Raw): EndpointSlice {
   const metadata = mapping(raw, 'metadata', '')
-  const namespace = text(metadata, 'namespace', 'metadata.')
+  const namespace = shared(text(metadata, 'namespace', 'metadata.'))
   const service = text(mapping(metadata, 'labels', 'metadata.'), SERVICE_NAME_LABEL, 'metadata.labels.')
   if (service === '') throw new FieldError(`metadata.labels["${SERVICE_NAME_LABEL}"] is missing`)
   const addressType = oneOf(raw, 'addressType', '', ADDRESS_TYPES)
