@@ -95,7 +95,7 @@ EK_ALWAYS_INLINE bool ek_follow_icmp(struct __sk_buff *skb, struct ek_packet *p,
 	*verdict = flags & EK_FLOW_FORWARD ? ek_may_go_on(skb, p, &to, service) : 0;
 	if (*verdict)
 		return true;
-	if (ek_icmp_rewrite(skb, p, quote, &to))
+	if (ek_icmp_rewrite(skb, p, quote, &to, flags & EK_FLOW_FORWARD))
 		*verdict = ek_drop(p, service, EK_REASON_REWRITE_FAILED);
 	else
 		*verdict = ek_leave(skb, p, flags, service);

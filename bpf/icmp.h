@@ -101,14 +101,18 @@ EK_ALWAYS_INLINE int ek_icmp_rewrite_quote(struct __sk_buff *skb, struct ek_pack
 	return 0;
 }
 
-/* Translates an ICMP error that quotes a packet of `to`'s flow. */
+/*
+ * Translates an ICMP error that quotes a packet of `to`'s flow. `for_all`: whoever speaks does so
+ * with the name that is known to the other end, routers as well: where a node has put its own name
+ * for the client's, neither side need know a way to routers of the other (RFC 3704: what nobody
+ * has a way back to is dropped).
+ */
 EK_ALWAYS_INLINE int ek_icmp_rewrite(struct __sk_buff *skb, struct ek_packet *p,
-				     const struct ek_packet *quote, const struct ek_endpoints *to)
+				     const struct ek_packet *quote, const struct ek_endpoints *to,
+				     bool for_all)
 {
-	/* The flow's own end speaks with the name that is known to the other; a router with its
-	 * own. */
-	bool from_end = ek_addr_equal(&p->tuple.saddr, &quote->tuple.saddr);
-	const struct ek_addr *saddr = from_end ? &to->saddr : &p->tuple.saddr;
+	bool renamed = for_all || ek_addr_equal(&p->tuple.saddr, &quote->tuple.saddr);
+	const struct ek_addr *saddr = renamed ? &to->saddr : &p->tuple.saddr;
 	__u32 outer, inner;
 
 	outer = ek_csum_fold64(ek_csum_replace_addr(ek_csum_replace_addr(0, &p->tuple.saddr, saddr),

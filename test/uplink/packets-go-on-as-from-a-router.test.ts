@@ -131,13 +131,13 @@ function prove(): void {
       forwards(
         t,
         enter(errorFrame(test, router, self.address, sent)),
-        errorFrame(test, router, client.address, wanted, 63),
+        errorFrame(test, other.address, client.address, wanted, 63),
         "a router's error about what went there",
       )
       forwards(
         t,
         enter(errorFrame(test, stranger.address, vip.address, packetBetween(test, other, client))),
-        errorFrame(test, stranger.address, backend.address, packetBetween(test, backend, self), 63),
+        errorFrame(test, self.address, backend.address, packetBetween(test, backend, self), 63),
         "a router's error about what came back",
       )
     })
