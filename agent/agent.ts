@@ -63,7 +63,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onApplied: metrics.applied,
     onComplaints: complain,
   })
-  const network = followNetwork({ config, dataplane: kernel.dataplane, devices: kernel.devices, log, onError: onFatal })
+  const network = followNetwork({
+    config,
+    dataplane: kernel.dataplane,
+    devices: kernel.devices,
+    xdp: kernel.xdp,
+    log,
+    onError: onFatal,
+  })
   if (reservePorts(config.nodePortRange)) log.info({ range: config.nodePortRange }, 'nodePorts reserved')
   servers = startServers({ ...options, config, dataplane: kernel.dataplane, metrics })
   await source.start(events({ ...options, config }, { driver, network, kernel, servers, metrics, complain }))

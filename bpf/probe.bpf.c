@@ -44,4 +44,11 @@ int probe_xdp(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
+/* Also what the lab puts at the far ends of uplinks (lab/far-end.ts). */
+SEC("xdp.frags")
+int probe_xdp_frags(struct xdp_md *ctx)
+{
+	return XDP_PASS;
+}
+
 char ek_license[] SEC("license") = "Dual BSD/GPL";

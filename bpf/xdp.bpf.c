@@ -189,7 +189,8 @@ int xdp_uplink(struct xdp_md *ctx)
 	return ek_from_outside(ctx);
 }
 
-/* For older kernels: devices whose frames may be in pieces refuse it. */
+/* For older kernels, where devices whose frames may be in pieces refuse it, and for generic mode.
+ */
 SEC("xdp")
 int xdp_uplink_linear(struct xdp_md *ctx)
 {

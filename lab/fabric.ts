@@ -4,18 +4,14 @@
  * meet. Pods hang on veths of their node, routed as Calico does it: /32 and /128 addresses, a gateway that exists as a neighbour
  * entry only. Nothing is ever made in the machine's own network: `ip link add ... netns` makes devices where they belong.
  */
+
 import { addAddresses, type Configuration, quietIPv6 } from './configuration.ts'
+import { FAR_END_FEATURES, farEndLine } from './far-end.ts'
 import type { Attachment } from './networks.ts'
 import { networkOf, type Plan, type PlannedNode, type PlannedOutside } from './plan.ts'
 import { makePodLink, podConfiguration, podRoutes, podSysctls } from './pod-link.ts'
 import { routesBehind, routesOfRouter, routesTo, viaGateway } from './routes.ts'
 import { linesOf, portLinesOf, vethsOf } from './uplink.ts'
-
-/**
- * Of the far end of an uplink with XDP programs. They work on bytes alone, so checksums must be in them already; and what
- * they send themselves arrives only at a veth that polls (GRO switches that on, kernel 5.13).
- */
-const XDP_PEER = 'tx off gro on'
 
 interface Attached {
   readonly netns: string
@@ -96,8 +92,9 @@ function fabricConfiguration(plan: Plan): Configuration {
         const { bridge, mtu } = networkOf(plan, attachment.network)
         return portLinesOf(attachment, bridge, mtu)
       }),
+      ...(plan.xdp ? nodePorts.map(({ far }) => farEndLine(far)) : []),
     ],
-    features: plan.xdp ? nodePorts.map(({ far }) => ({ device: far, features: XDP_PEER })) : [],
+    features: plan.xdp ? nodePorts.map(({ far }) => ({ device: far, features: FAR_END_FEATURES })) : [],
   }
 }
 

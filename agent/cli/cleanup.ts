@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { detachHooks } from '../kernel/hooks.ts'
 import { pinFolder, removePinFolder } from '../kernel/pins.ts'
+import { detachOtherXdp } from '../kernel/xdp.ts'
 import { detachOthers } from '../reconcile/attached-devices.ts'
 import { bpffsOption } from './bpffs.ts'
 
@@ -15,6 +16,7 @@ export function cleanupCommand(): Command {
     .action(({ bpffs }: { bpffs: string }) => {
       const folder = pinFolder(bpffs)
       detachHooks(folder)
+      detachOtherXdp(folder, new Set())
       detachOthers(folder, new Set())
       removePinFolder(folder)
       process.stdout.write(`removed ${folder.path}\n`)

@@ -6,6 +6,9 @@ import { listDevices } from '../kernel/devices.ts'
 import { cgroupPath, listHooks } from '../kernel/hooks.ts'
 import { cgroupRoot } from '../kernel/mounts.ts'
 import type { PinFolder } from '../kernel/pins.ts'
+import { listXdp } from '../kernel/xdp.ts'
+import type { Dataplane } from '../reconcile/dataplane.ts'
+import { xdpWords } from '../reconcile/xdp-text.ts'
 
 interface Program {
   readonly program: string
@@ -32,6 +35,29 @@ export function devicePrograms(folder: PinFolder): DeviceProgram[] {
       const program = programInfo(programId)
       return { device: devices.get(ifindex) ?? '', direction, kind, ...program }
     })
+}
+
+/** How XDP serves an uplink, and if it does not, why. */
+export interface UplinkXdp {
+  readonly device: string
+  /** "native", "generic" or "off". */
+  readonly mode: string
+  /** Empty when it serves. */
+  readonly reason: string
+  /** Of its program. */
+  readonly verifiedInstructions?: number
+}
+
+export function uplinkXdp(folder: PinFolder, { uplinks }: Pick<Dataplane, 'uplinks'>): UplinkXdp[] {
+  const attached = new Map(listXdp(folder).map(attachment => [attachment.ifindex, attachment]))
+  const known = new Map(uplinks.entries())
+  return listDevices().flatMap(({ ifindex, name: device }) => {
+    const uplink = known.get(ifindex)
+    const there = attached.get(ifindex)
+    if (there === undefined) return uplink ? { device, ...xdpWords(uplink) } : []
+    const { verifiedInstructions } = programInfo(there.programId)
+    return { device, mode: there.mode, reason: '', verifiedInstructions }
+  })
 }
 
 export function socketPrograms(folder: PinFolder): SocketProgram[] {

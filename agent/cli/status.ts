@@ -10,7 +10,14 @@ import { blocksOf } from '../reconcile/table.ts'
 import type { AgentState } from '../serve/agent-state.ts'
 import { bpffsOption, withDataplane } from './bpffs.ts'
 import { type Format, formatTable, outputOption, printJson } from './output.ts'
-import { type DeviceProgram, devicePrograms, type SocketProgram, socketPrograms } from './programs.ts'
+import {
+  type DeviceProgram,
+  devicePrograms,
+  type SocketProgram,
+  socketPrograms,
+  type UplinkXdp,
+  uplinkXdp,
+} from './programs.ts'
 
 export interface Fill {
   readonly map: string
@@ -25,6 +32,8 @@ export interface Status {
   readonly maps: readonly Fill[]
   /** Of the packet path, in this network namespace. */
   readonly programs: readonly DeviceProgram[]
+  /** Of the uplinks in this network namespace. */
+  readonly xdp: readonly UplinkXdp[]
   /** Of the socket path. */
   readonly sockets: readonly SocketProgram[]
   readonly features: readonly Feature[]
@@ -40,6 +49,7 @@ export function statusOf(dataplane: Dataplane, bpffs: string, agent: Status['age
     pins: folder.path,
     maps: fills(dataplane),
     programs: devicePrograms(folder),
+    xdp: uplinkXdp(folder, dataplane),
     sockets: socketPrograms(folder),
     features: probeFeatures(),
     rejected: rejectedByReason(dataplane),
@@ -117,7 +127,7 @@ function agentText(agent: AgentState | null): string {
 }
 
 /** As it is printed. */
-export function statusText({ agent, pins, maps, sockets, programs, features, rejected }: Status): string {
+export function statusText({ agent, pins, maps, sockets, programs, xdp, features, rejected }: Status): string {
   const missing = features.filter(({ present }) => !present)
   return [
     agentText(agent),
@@ -133,6 +143,12 @@ export function statusText({ agent, pins, maps, sockets, programs, features, rej
       ['device', 'direction', 'by', 'program', 'verified instructions'],
       programs.map(p => [p.device, p.direction, p.kind, p.program, p.verifiedInstructions]),
       'not attached to a device of this network namespace',
+    ),
+    section(
+      'XDP at uplinks',
+      ['device', 'mode', 'verified instructions', 'why not'],
+      xdp.map(x => [x.device, x.mode, x.verifiedInstructions ?? '', x.reason]),
+      'no uplinks',
     ),
     section(
       'What this kernel lacks',

@@ -3,13 +3,14 @@
  * tc programs on devices. tcx links (kernel 6.6+) are pinned, so that they outlive the agent and are changed atomically; older
  * kernels get a filter on clsact, which the kernel keeps by itself. Nothing of others is touched.
  */
-import { readdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { bridge, type LinkInfo } from './bridge.ts'
+import { bridge } from './bridge.ts'
 import { listDevices } from './devices.ts'
 import { check, checkValue } from './errno.ts'
 import { type Direction, type Filter, listFilters } from './filters.ts'
+import { changeProgram, detachLink, linkNames, pinLink, removeStale, withPinnedLink } from './links.ts'
 import type { PinFolder } from './pins.ts'
 
 export type { Direction } from './filters.ts'
@@ -52,41 +53,20 @@ export function attachTc(request: AttachRequest): Change {
 /** undefined when the kernel has no tcx links and it was not asked for alone. */
 function attachTcx(request: AttachRequest): Change | undefined {
   const path = linkPath(request.folder, request.ifindex, request.direction)
-  const pinned = bridge.openPinned(path)
-  if (pinned < 0) {
-    if (pinned !== -ENOENT) check(pinned, 'open link', path)
-    return attachNew(request, path)
-  }
-  try {
-    const info = checkValue(bridge.linkInfo(pinned), 'ask about link', path)
+  const change = withPinnedLink(path, (link, info): Change | 'stale' => {
     // The device is gone, and its index was perhaps given to another one since.
-    if (info.ifindex !== request.ifindex) {
-      rmSync(path)
-      return attachNew(request, path)
-    }
-    return updateLink(request, pinned, info, path)
-  } finally {
-    bridge.close(pinned)
-  }
+    if (info.ifindex !== request.ifindex) return 'stale'
+    return changeProgram(link, info, request.programFd, path) ? 'updated' : 'kept'
+  })
+  if (change === 'stale') rmSync(path)
+  return change === undefined || change === 'stale' ? attachNew(request, path) : change
 }
 
 function attachNew({ programFd, ifindex, direction, kind }: AttachRequest, path: string): Change | undefined {
   const link = bridge.attachTcx(programFd, ifindex, TCX[direction])
   if (link === -EINVAL && kind === undefined) return undefined
-  check(link, `attach tcx ${direction} to device`, String(ifindex))
-  try {
-    check(bridge.pin(link, path), 'pin link', path)
-  } finally {
-    bridge.close(link)
-  }
+  pinLink(check(link, `attach tcx ${direction} to device`, String(ifindex)), path)
   return 'attached'
-}
-
-function updateLink({ programFd }: AttachRequest, link: number, info: LinkInfo, path: string): Change {
-  const program = checkValue(bridge.programInfo(programFd), 'ask about program', String(programFd))
-  if (program.id === info.programId) return 'kept'
-  check(bridge.linkUpdate(link, programFd), 'update link', path)
-  return 'updated'
 }
 
 function attachFilter({ programFd, ifindex, direction }: AttachRequest): Change {
@@ -111,20 +91,6 @@ export function detachTc(folder: PinFolder, ifindex: number, direction: Directio
   return true
 }
 
-function detachLink(path: string): boolean {
-  const link = bridge.openPinned(path)
-  if (link === -ENOENT) return false
-  check(link, 'open link', path)
-  try {
-    // At once: without this the kernel detaches some time after the last reference is gone.
-    check(bridge.linkDetach(link), 'detach link', path)
-    rmSync(path)
-    return true
-  } finally {
-    bridge.close(link)
-  }
-}
-
 /** All that is ours in this network namespace: pinned links (ifindex 0 when the device is gone) and filters. Throws KernelError. */
 export function listAttachments(folder: PinFolder): Attachment[] {
   const directions: readonly Direction[] = ['ingress', 'egress']
@@ -142,35 +108,19 @@ export function listAttachments(folder: PinFolder): Attachment[] {
 const LINK_NAME = /^tc_(ingress|egress)_(\d+)$/
 
 function listLinks(folder: PinFolder): Attachment[] {
-  return linkNames(folder).flatMap(name => {
-    const link = bridge.openPinned(join(folder.links, name))
-    if (link < 0) return []
-    const { ifindex, programId } = checkValue(bridge.linkInfo(link), 'ask about link', name)
-    bridge.close(link)
-    return [{ kind: 'tcx', ifindex, direction: LINK_NAME.exec(name)?.[1] as Direction, programId }]
+  return linkNames(folder, LINK_NAME).flatMap(name => {
+    const direction = LINK_NAME.exec(name)?.[1] as Direction
+    const path = join(folder.links, name)
+    return (
+      withPinnedLink(path, (_, { ifindex, programId }) => ({ kind: 'tcx' as const, ifindex, direction, programId })) ??
+      []
+    )
   })
-}
-
-function linkNames(folder: PinFolder): string[] {
-  try {
-    return readdirSync(folder.links).filter(name => LINK_NAME.test(name))
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-    throw error
-  }
 }
 
 /** Removes pinned links whose device is gone. Returns how many. Throws KernelError. */
 export function removeStaleLinks(folder: PinFolder): number {
-  const stale = linkNames(folder).filter(name => {
-    const path = join(folder.links, name)
-    const link = check(bridge.openPinned(path), 'open link', path)
-    const { ifindex } = checkValue(bridge.linkInfo(link), 'ask about link', path)
-    bridge.close(link)
-    return ifindex === 0
-  })
-  for (const name of stale) rmSync(join(folder.links, name))
-  return stale.length
+  return removeStale(folder, LINK_NAME)
 }
 
 /** A name of a bpffs may have no dot, as device names may: so it has the index. */

@@ -8,6 +8,8 @@ export interface Device {
   readonly name: string
   /** "veth", "bridge", "vxlan"; empty for hardware and loopback. */
   readonly kind: string
+  /** Where hardware is: "pci", "virtio", "xen"; empty when the kernel (before 5.14) does not tell. */
+  readonly bus: string
   readonly mtu: number
   /** "02:42:ac:11:00:02"; empty when it has none. */
   readonly mac: string
@@ -62,7 +64,7 @@ export const RTM = {
 const RTM_F_CLONED = 0x200
 // <linux/if.h>, <linux/if_link.h>
 const IFF = { UP: 0x1, LOOPBACK: 0x8 }
-const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, LINK: 5, MASTER: 10, LINKINFO: 18 }
+const IFLA = { ADDRESS: 1, IFNAME: 3, MTU: 4, LINK: 5, MASTER: 10, LINKINFO: 18, PARENT_BUS: 57 }
 const IFLA_INFO_KIND = 1
 // <linux/if_addr.h>
 const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 }
@@ -103,6 +105,7 @@ export function parseDevice(body: Buffer): Device | undefined {
     ifindex: body.readInt32LE(4),
     name: attributeText(found, IFLA.IFNAME),
     kind: kindOf(found),
+    bus: attributeText(found, IFLA.PARENT_BUS),
     mtu: attributeU32(found, IFLA.MTU) ?? 0,
     mac: [...(found.get(IFLA.ADDRESS) ?? [])].map(byte => byte.toString(16).padStart(2, '0')).join(':'),
     up: (flags & IFF.UP) !== 0,

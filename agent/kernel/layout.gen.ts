@@ -1111,6 +1111,7 @@ export const PROGRAMS = {
     { name: 'probe_set_retval', section: 'cgroup/connect4' },
     { name: 'probe_tcx', section: 'tc' },
     { name: 'probe_xdp', section: 'xdp' },
+    { name: 'probe_xdp_frags', section: 'xdp.frags' },
   ],
   probe_destroy: [
     { name: 'probe_destroy', section: 'iter/udp' },

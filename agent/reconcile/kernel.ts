@@ -14,10 +14,13 @@ import { type Dataplane, dataplaneOf } from './dataplane.ts'
 import { masqueradeOf } from './masquerade.ts'
 import { attachSocketPath, detachSocketPath } from './socket-path.ts'
 import { type StaleSockets, staleSockets } from './stale-sockets.ts'
+import { xdpProgram } from './xdp-program.ts'
+import { type XdpUplinks, xdpUplinks } from './xdp-uplinks.ts'
 
 export interface Kernel {
   readonly dataplane: Dataplane
   readonly devices: AttachedDevices
+  readonly xdp: XdpUplinks
   /** Puts the socket path in place, when it is configured. */
   readonly attachSockets: () => void
   /** Takes away a socket path that an earlier configuration had put in place and this one has not. */
@@ -39,9 +42,13 @@ export function openKernel(config: Config, log: Logger): Kernel {
   const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
   const dataplane = dataplaneOf(maps, sockets?.object)
   const programs = devicePrograms(config, load)
+  const xdp = xdpProgram(program =>
+    load('xdp', { programs: [program], settings: { masquerade: masqueradeOf(config, 'uplink') } }),
+  )
   return {
     dataplane,
     devices: attachedDevices(folder, programs.of),
+    xdp: xdpUplinks({ folder, mode: config.xdp, dataplane, programFd: xdp.fd }),
     attachSockets: () => sockets?.attach(),
     detachSockets() {
       if (sockets === undefined) detachSocketPath(folder)
@@ -55,6 +62,7 @@ export function openKernel(config: Config, log: Logger): Kernel {
       sockets?.close()
       dataplane.close()
       programs.close()
+      xdp.close()
       maps.close()
     },
   }

@@ -13,6 +13,7 @@ import { syncNodeAddresses } from './node-addresses.ts'
 import { nodeIPs } from './node-ips.ts'
 import { servesNodePorts } from './node-port-addresses.ts'
 import { syncUplinks, uplinksOf } from './uplinks.ts'
+import type { XdpUplinks } from './xdp-uplinks.ts'
 
 export interface NodeNetwork {
   /** Writes the addresses that serve nodePorts, given the own Node; null: there is none. */
@@ -26,13 +27,15 @@ export interface NodeNetworkOptions {
   readonly config: Config
   readonly dataplane: Dataplane
   readonly devices: AttachedDevices
+  readonly xdp: XdpUplinks
   readonly log: Logger
   readonly onError: (error: Error) => void
 }
 
 /** Throws KernelError when the kernel can't be asked. */
-export function followNetwork({ config, dataplane, devices, log, onError }: NodeNetworkOptions): NodeNetwork {
+export function followNetwork({ config, dataplane, devices, xdp, log, onError }: NodeNetworkOptions): NodeNetwork {
   const fresh = newOnes()
+  const freshXdp = newOnes()
   const matches = deviceMatcher(config.podPath === 'socket' ? config.packetDevices : config.podDevices)
   const isPod = podTest(config)
   const freshNotes = newOnes()
@@ -49,6 +52,8 @@ export function followNetwork({ config, dataplane, devices, log, onError }: Node
     // Before programs: whoever goes on to another node needs a name there.
     syncUplinks(dataplane, uplinks, network.addresses)
     for (const failure of fresh(devices.sync(rolesOf(network, uplinks, matches, isPod)))) log.error(failure)
+    // After tc, which does what XDP passes on.
+    for (const line of freshXdp(xdp.sync(uplinks))) log.info(`XDP at ${line}`)
   }
   const watch = watchNetwork({
     routes: config.uplinks,

@@ -26,7 +26,7 @@ export const FAMILIES = ['IPv4', 'IPv6'] as const
 export const PROTOCOLS = ['http', 'udp'] as const
 
 /** How uplinks are served. Each cluster comes up once for each of these, and its scenarios run in it. */
-export const XDP_MODES = ['off'] as const
+export const XDP_MODES = ['off', 'native', 'generic'] as const
 
 export type XdpMode = 'off' | 'native' | 'generic'
 
@@ -39,7 +39,7 @@ const TOPOLOGY: TopologyInput = {
   ].map(pod => ({ ...pod, labels: { app: 'web', pod: pod.name }, serve: 'hostnames' as const })),
 }
 
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 300_000
 
 export interface Cluster {
   readonly lab: Lab

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A second way out, made while the agent runs: replies leave where their client is; without its route the programs go. */
+import { FAR_END_FEATURES, farEndLine } from '../../lab/far-end.ts'
 import { eventually, FAMILIES, prove, seen, type Test } from './fixture.ts'
 import { service } from './manifests.ts'
 
@@ -26,6 +27,14 @@ async function devices({ lab }: Cluster): Promise<string[]> {
   return [...new Set(programs.filter(({ program }) => program.startsWith('tc_uplink')).map(({ device }) => device))]
 }
 
+/** As lab up does it for the far ends of uplinks with XDP. */
+async function ready(t: Test, cluster: Cluster): Promise<void> {
+  if (cluster.xdp === 'off') return
+  const { code } = await cluster.lab.exec('outside', ['ethtool', '-K', 'up1', ...FAR_END_FEATURES.split(' ')])
+  t.equal(code, 0)
+  await ip(t, cluster, 'outside', farEndLine('up1'))
+}
+
 prove(
   { manifests },
   {
@@ -45,6 +54,7 @@ prove(
           `addr add ${IPv6}/64 dev up1 nodad`,
           'link set up1 up',
         )
+      await ready(t, cluster)
       t.same(await devices(cluster), ['eth0'], 'not yet')
       await ip(t, cluster, 'node1', `route add 192.0.2.0/24 via ${CLIENT.IPv4}`)
       t.ok(await eventually(async () => (await devices(cluster)).includes('up1')), 'attached')

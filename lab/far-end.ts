@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What the far end of a veth must be like whose near end has XDP programs that send. */
+import { join } from 'node:path'
+
+/** For `ethtool -K`. XDP works on bytes alone, so checksums must be in them already. */
+export const FAR_END_FEATURES = 'tx off'
+
+const PROBE = join(import.meta.dirname, '../bpf/build/probe.bpf.o')
+
+/**
+ * For `ip`: a program that passes everything on. What XDP_TX sends out of a veth lies in the other end's ring until that end is woken,
+ * and it is woken only when it has an XDP program itself (veth_xdp_flush; GRO alone does not do, 6.18).
+ */
+export function farEndLine(device: string): string {
+  return `link set dev ${device} xdpdrv object ${PROBE} program probe_xdp_frags`
+}
