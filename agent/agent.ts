@@ -71,7 +71,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     log,
     onError: onFatal,
   })
-  if (reservePorts(config.nodePortRange)) log.info({ range: config.nodePortRange }, 'nodePorts reserved')
+  reserve(config.nodePortRange, log)
   servers = startServers({ ...options, config, dataplane: kernel.dataplane, metrics })
   await source.start(events({ ...options, config }, { driver, network, kernel, servers, metrics, complain }))
   const watchPorts = watchSourcePorts(kernel.dataplane, recorder)
@@ -142,6 +142,7 @@ function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): 
         if (update.node !== undefined) network.syncAddresses(update.node)
         if (!ready || update.node !== undefined) syncPodRanges(kernel.dataplane, config, update.node ?? null)
         driver.update(update)
+        if (driver.live.sctp.size > 0) network.servePackets()
         if (!ready) attach(parts)
         servers.applied(update)
         if (!ready) onReady()
@@ -181,4 +182,16 @@ function consistent(config: Config, log: Logger): Config {
   if (!config.masqueradeAll || config.podPath === 'packet') return config
   log.warn(`masqueradeAll works on packets: podPath is packet, not ${config.podPath}`)
   return { ...config, podPath: 'packet' }
+}
+
+/** Where /proc/sys is read-only (an unprivileged container) somebody else has to. */
+function reserve(range: string, log: Logger): void {
+  try {
+    if (reservePorts(range)) log.info({ range }, 'nodePorts reserved')
+  } catch (error) {
+    const { message } = error as Error
+    log.warn(
+      `can't keep nodePorts from being ports of connections: ${message}: set net.ipv4.ip_local_reserved_ports to ${range}`,
+    )
+  }
 }

@@ -16,11 +16,4 @@ EK_ALWAYS_INLINE void ek_choose_source(ek_ctx *ctx, struct ek_packet *p,
 		ek_take_name(ctx, p, flow, masqueraded);
 }
 
-/* loadBalancerSourceRanges. */
-EK_ALWAYS_INLINE bool ek_is_welcome(const struct ek_packet *p, const struct ek_frontend *frontend)
-{
-	return !(frontend->flags & EK_FRONTEND_RANGES) ||
-	       ek_in_ranges(frontend->service, &p->tuple.saddr);
-}
-
 #endif

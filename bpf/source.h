@@ -4,20 +4,9 @@
 #define EK_SOURCE_H
 
 #include "flow.h"
+#include "ranges.h"
 #include "report.h"
 #include "route.h"
-
-/* Whether an address is in the ranges that stand under a service's id. */
-EK_ALWAYS_INLINE bool ek_in_ranges(__u32 service, const struct ek_addr *addr)
-{
-	struct ek_range key = {
-		.prefix = 8 * (sizeof(key) - sizeof(key.prefix)),
-		.service = service,
-		.addr = *addr,
-	};
-
-	return bpf_map_lookup_elem(&ek_ranges, &key);
-}
 
 EK_ALWAYS_INLINE bool ek_is_masqueraded(const struct ek_packet *p)
 {

@@ -50,7 +50,7 @@ export interface CompiledPort {
   readonly port: string
   readonly protocol: Protocol
   readonly affinitySeconds: number
-  /** Whom a load balancer's addresses serve from outside; undefined: everybody. */
+  /** Whom a load balancer's addresses serve; undefined: everybody. */
   readonly sourceRanges?: readonly SourceRange[] | undefined
   /** All endpoints: IPv4 before IPv6, each by address bytes, then port; no two alike. */
   readonly backends: readonly Backend[]

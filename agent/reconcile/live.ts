@@ -49,6 +49,8 @@ export interface LiveFrontend {
 export interface Live {
   readonly ports: Map<ServicePortName, LivePort>
   readonly byService: Map<ServiceKey, readonly ServicePortName[]>
+  /** Those of a protocol that no socket hook sees. */
+  readonly sctp: Set<ServicePortName>
   readonly frontends: Map<FrontendText, LiveFrontend>
   /** How many Service ports make an address ours, by its entry. */
   readonly addresses: Map<FrontendText, number>
@@ -57,7 +59,14 @@ export interface Live {
 }
 
 export function emptyLive(): Live {
-  return { ports: new Map(), byService: new Map(), frontends: new Map(), addresses: new Map(), strays: [] }
+  return {
+    ports: new Map(),
+    byService: new Map(),
+    sctp: new Set(),
+    frontends: new Map(),
+    addresses: new Map(),
+    strays: [],
+  }
 }
 
 /** "namespace/name" of "namespace/name:port/PROTO" and of "namespace/name/PROTO". */
@@ -68,6 +77,7 @@ export function serviceOf(name: ServicePortName): ServiceKey {
 
 export function addPort(live: Live, port: LivePort): void {
   live.ports.set(port.name, port)
+  if (port.name.endsWith('/SCTP')) live.sctp.add(port.name)
   const key = serviceOf(port.name)
   const names = live.byService.get(key) ?? []
   if (!names.includes(port.name)) live.byService.set(key, [...names, port.name])
@@ -75,6 +85,7 @@ export function addPort(live: Live, port: LivePort): void {
 
 export function removePort(live: Live, port: LivePort): void {
   live.ports.delete(port.name)
+  live.sctp.delete(port.name)
   const key = serviceOf(port.name)
   const names = live.byService.get(key)?.filter(name => name !== port.name) ?? []
   if (names.length > 0) live.byService.set(key, names)

@@ -18,6 +18,8 @@ import type { XdpUplinks } from './xdp-uplinks.ts'
 export interface NodeNetwork {
   /** Writes the addresses that serve nodePorts, given the own Node; null: there is none. */
   syncAddresses(node: Node | null): void
+  /** From now on pods' packets pass through programs, whatever podPath says: something has no socket hooks. */
+  servePackets(): void
   /** Attaches to devices, and from now on follows both. */
   begin(): void
   stop(): void
@@ -36,7 +38,10 @@ export interface NodeNetworkOptions {
 export function followNetwork({ config, dataplane, devices, xdp, log, onError }: NodeNetworkOptions): NodeNetwork {
   const fresh = newOnes()
   const freshXdp = newOnes()
-  const matches = deviceMatcher(config.podPath === 'socket' ? config.packetDevices : config.podDevices)
+  const isGuest = deviceMatcher(config.packetDevices)
+  const isPodDevice = deviceMatcher(config.podDevices)
+  let servesPackets = config.podPath !== 'socket'
+  const matches = (name: string) => (servesPackets ? isPodDevice(name) : isGuest(name))
   const isPod = podTest(config)
   const freshNotes = newOnes()
   let following = false
@@ -63,6 +68,12 @@ export function followNetwork({ config, dataplane, devices, xdp, log, onError }:
     onError,
   })
   return {
+    servePackets() {
+      if (servesPackets) return
+      servesPackets = true
+      log.info('there is a Service over SCTP, which sockets can not serve: programs go onto the devices of pods')
+      if (following) sync(watch.current())
+    },
     syncAddresses(own) {
       // A Node that is deleted and made anew keeps its addresses meanwhile.
       node = own ?? node

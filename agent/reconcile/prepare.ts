@@ -143,9 +143,9 @@ function frontendValue(
   port: CompiledPort,
   service: number,
   table: LiveTable | undefined,
-  { pool, onEmpty, kind, scope }: Frontend,
+  { pool, onEmpty, kind }: Frontend,
 ): FrontendValue {
-  const filtered = port.sourceRanges !== undefined && kind === 'loadBalancer' && scope === 'external'
+  const filtered = port.sourceRanges !== undefined && kind === 'loadBalancer'
   const flags =
     (table?.wide ? FrontendFlag.WIDE : 0) |
     (onEmpty === 'drop' ? FrontendFlag.DROP : 0) |

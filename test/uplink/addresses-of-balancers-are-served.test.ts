@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A load balancer's address and an external one, routed to a node, are served there; only clients in the source ranges are let in. */
 import { Reason } from '../../agent/kernel/layout.gen.ts'
-import { type Cluster, prove, seen, type Test, turnsAway } from './fixture.ts'
+import { type Cluster, eventually, prove, seen, type Test, turnsAway } from './fixture.ts'
 import { balanced, service } from './manifests.ts'
 
 const BALANCER = { IPv4: '203.0.113.10', IPv6: 'fd00:203::10' } as const
@@ -101,6 +101,5 @@ prove(
 )
 
 async function waitFor(t: Test, holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 10; i++) if (await holds()) return void t.pass('soon')
-  t.fail('not in ten tries')
+  t.ok(await eventually(holds), 'soon')
 }
