@@ -138,6 +138,89 @@ async function affinity(lab: Lab): Promise<void> {
     expect(all && counts.size === 1, `${client}: all 50 connections went to one backend`)
 }
 
+const NODE_PORT = 30_080
+/** A Service that is dialled from outside, at nodes with a backend and without. */
+const OUTSIDE_MANIFEST = `apiVersion: v1
+kind: Service
+metadata: { name: hostnames-outside }
+spec:
+  type: NodePort
+  selector: { app: hostnames }
+  ports: [{ port: 80, targetPort: 9376, nodePort: ${NODE_PORT} }]
+`
+
+/** What each backend saw as its client, when a node is dialled from outside. */
+async function clientsSeen(lab: Lab, address: string): Promise<Map<string, Set<string>>> {
+  const target = { protocol: 'http', address, port: NODE_PORT, path: '/client', count: 60 } as const
+  const outcomes = await lab.dial('outside', target)
+  const seen = new Map<string, Set<string>>()
+  for (const { pod, answer = '', error } of outcomes) {
+    const who = pod ?? `(${error})`
+    seen.set(who, (seen.get(who) ?? new Set()).add(answer.replace(/:\d+$/, '')))
+  }
+  return new Map([...seen].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+async function outside(lab: Lab): Promise<void> {
+  heading('A client outside dials a nodePort, on each node')
+  await writeFile(join(lab.manifests, 'outside.yaml'), OUTSIDE_MANIFEST)
+  await untilAnswered(lab)
+  const client = lab.plan.outside[0]!.addresses.v4
+  for (const node of lab.plan.nodes) {
+    const seen = await clientsSeen(lab, node.addresses.v4)
+    const nodeOf = (pod: string) => lab.plan.pods.find(({ name }) => name === pod)?.node ?? ''
+    say(`\n  60 connections from ${client} to ${node.name}, ${node.addresses.v4}:${NODE_PORT}:`)
+    table(
+      ['answered by', 'on node', 'saw as its client'],
+      [...seen].map(([pod, clients]) => [pod, nodeOf(pod), [...clients].join(', ')]),
+    )
+    const right = [...seen].every(([pod, clients]) => {
+      const wanted = nodeOf(pod) === node.name ? client : node.addresses.v4
+      return clients.size === 1 && clients.has(wanted)
+    })
+    expect(seen.size === backends(lab).length, 'all backends answered, those of the other node too')
+    expect(right, "backends of this node saw the client's own address, others this node's, to which they reply")
+  }
+  await withoutBackend(lab, client)
+}
+
+/** node2 keeps no backend: what it is dialled for goes on to node1. */
+async function withoutBackend(lab: Lab, client: string): Promise<void> {
+  const there = lab.plan.pods.filter(({ serve, node }) => serve !== undefined && node === 'node2')
+  const manifests = await Promise.all(there.map(({ name }) => readFile(lab.podFile(name), 'utf8')))
+  await Promise.all(there.map(({ name }) => rm(lab.podFile(name))))
+  await sleep(FOLLOW_LIMIT_MS)
+  const seen = await clientsSeen(lab, lab.plan.nodes[1]!.addresses.v4)
+  say(
+    `\n  ${there.map(({ name }) => name).join(', ')} taken away: node2 has no backend. 60 connections from ${client} to it:`,
+  )
+  table(
+    ['answered by', 'saw as its client'],
+    [...seen].map(([pod, clients]) => [pod, [...clients].join(', ')]),
+  )
+  expect(
+    seen.size > 0 &&
+      [...seen.keys()].every(pod => lab.plan.pods.some(({ name, node }) => name === pod && node === 'node1')),
+    'a node without a backend serves, too',
+  )
+  await Promise.all(there.map(({ name }, i) => writeFile(lab.podFile(name), manifests[i]!)))
+  await sleep(FOLLOW_LIMIT_MS)
+}
+
+async function untilAnswered(lab: Lab): Promise<void> {
+  for (const { addresses } of lab.plan.nodes)
+    for (let tries = 0; tries < 100; tries++) {
+      const [outcome] = await lab.dial('outside', {
+        protocol: 'http',
+        address: addresses.v4,
+        port: NODE_PORT,
+        timeout: 1000,
+      })
+      if (outcome?.pod !== undefined) break
+      await sleep(50)
+    }
+}
+
 interface Timed extends Dialled {
   readonly at: number
 }
@@ -252,8 +335,8 @@ async function main(): Promise<number> {
   const files = [join(PROJECT_FOLDER, 'examples/lab/topology.yaml'), join(PROJECT_FOLDER, 'examples')]
   await using lab = await upLab({ name: `demo${process.pid}`, files, progress: line => say(`   ${line}`) })
   const began = performance.now()
-  // The maps come before the removal, with which affinity to that backend goes too.
-  for (const scene of [overview, spread, affinity, maps, removal]) await scene(lab)
+  // The maps come before a backend goes: affinity to it goes, too.
+  for (const scene of [overview, spread, affinity, maps, outside, removal]) await scene(lab)
   const seconds = ((performance.now() - began) / 1000).toFixed(0)
   heading(failures.length === 0 ? `All as expected, in ${seconds} s` : `${failures.length} expectations failed`)
   for (const sentence of failures) say(`  ${sentence}`)
