@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a client outside may dial (semantics 2): nodePorts at the addresses that nodePortAddresses selects, balancers' and external IPs. */
-import { type Cluster, FAMILIES, PROTOCOLS, prove, seen, type Test } from '../uplink/fixture.ts'
+import { type Cluster, eventually, FAMILIES, PROTOCOLS, prove, seen, type Test } from '../uplink/fixture.ts'
 import { service } from '../uplink/manifests.ts'
 
 const PORT = 30_800
@@ -38,6 +38,10 @@ async function answers(t: Test, cluster: Cluster, from: string, address: string,
   }
 }
 
+function nodeAddresses({ look }: Cluster): number {
+  return look('node1', ({ nodeAddrs }) => [...nodeAddrs.entries()].length)
+}
+
 prove(
   {
     manifests,
@@ -59,9 +63,12 @@ prove(
       await answers(t, cluster, 'side', back!.addresses.v6, PORT)
     },
     'at an address that comes later, and no more when it is gone': async (t, cluster) => {
+      const before = nodeAddresses(cluster)
       await cluster.ip('node1', `addr add ${ADDED.IPv4}/24 dev eth0`, `addr add ${ADDED.IPv6}/64 dev eth0 nodad`)
+      t.ok(await eventually(async () => nodeAddresses(cluster) === before + 2), 'both are seen')
       for (const family of FAMILIES) await answers(t, cluster, 'outside', ADDED[family], PORT)
       await cluster.ip('node1', `addr del ${ADDED.IPv4}/24 dev eth0`, `addr del ${ADDED.IPv6}/64 dev eth0`)
+      t.ok(await eventually(async () => nodeAddresses(cluster) === before), 'and seen to go')
       for (const family of FAMILIES) {
         await cluster.ip('outside', `route replace ${ADDED[family]} via ${cluster.address('node1', family)}`)
         const [outcome] = await cluster.dial(ADDED[family], PORT, { timeout: 300 })

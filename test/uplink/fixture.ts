@@ -77,12 +77,28 @@ export function prove(
   scenarios: Readonly<Record<string, (t: Test, cluster: Cluster) => Promise<void>>>,
 ): void {
   t.setTimeout(TIMEOUT_MS)
+  // Side by side: much of the time is spent waiting.
+  t.jobs = XDP_MODES.length
   for (const xdp of XDP_MODES)
-    t.test(`XDP ${xdp}${options.config ? ` ${JSON.stringify(options.config)}` : ''}`, async t => {
+    t.test(`XDP ${xdp}${options.config ? ` ${JSON.stringify(options.config)}` : ''}`, { buffered: true }, async t => {
       const cluster = await upCluster(xdp, options)
       t.teardown(() => cluster.lab.down())
+      t.same(await xdpOf(cluster), MODES_OF_DEVICES[xdp], 'is what the uplinks do')
       for (const [sentence, scenario] of Object.entries(scenarios)) await t.test(sentence, t => scenario(t, cluster))
     })
+}
+
+/** As `ip` has them: 1 of the driver, 2 generic. */
+const MODES_OF_DEVICES: Readonly<Record<XdpMode, readonly number[]>> = { off: [0], native: [1], generic: [2] }
+
+/** Where the nodes' first uplinks are plain devices; others have what their kind can do. */
+async function xdpOf({ lab, xdp }: Cluster): Promise<readonly number[]> {
+  const plain = lab.plan.nodes.filter(({ uplinks }) => uplinks[0]?.kind === 'veth')
+  const modes = plain.map(async ({ name }) => {
+    const { stdout } = await lab.exec(name, ['ip', '-j', 'link', 'show', 'dev', 'eth0'])
+    return JSON.parse(stdout)[0].xdp?.mode ?? 0
+  })
+  return plain.length === 0 ? MODES_OF_DEVICES[xdp] : [...new Set(await Promise.all(modes))]
 }
 
 async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster> {
