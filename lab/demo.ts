@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `make demo`: what Evenkeel does, on real connections, in a lab of two nodes. A failed expectation fails the command. */
+import { rmSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -21,6 +23,9 @@ const TRANSFER_SECONDS = 6
 /** How soon after a backend has gone no new connection may reach it. */
 const FOLLOW_LIMIT_MS = 2000
 const PORT = 80
+
+/** Of the lab's agents, read at each start. */
+const AGENT_CONFIG = join(tmpdir(), `evenkeel-demo-${process.pid}.yaml`)
 
 const failures: string[] = []
 
@@ -298,6 +303,30 @@ async function comesBack(lab: Lab, gone: string, manifest: string, target: DialO
   expect(tally(outcomes).has(gone), `with its manifest back, ${gone} gets connections again`)
 }
 
+const XDP_CONNECTIONS = 300
+
+/** node1 sends on what is for node2's backends, first by its program at tc, then by the one at XDP, before the stack sees a packet. */
+async function beforeTheStack(lab: Lab): Promise<void> {
+  heading('The same nodePort with XDP, at the uplink of node1')
+  const rows: string[][] = []
+  for (const mode of ['off', 'native']) {
+    await writeFile(AGENT_CONFIG, `xdp: ${mode}\n`)
+    await lab.stopAgent('node1')
+    await lab.startAgent('node1')
+    const target = { protocol: 'http', address: lab.plan.nodes[0]!.addresses.v4, port: NODE_PORT } as const
+    const outcomes = await lab.dial('outside', { ...target, count: XDP_CONNECTIONS })
+    const status = await lab.exec('node1', ['evenkeel', 'status', '-o', 'json'])
+    const { xdp } = JSON.parse(status.stdout) as { readonly xdp: readonly { device: string; mode: string }[] }
+    const modes = xdp.map(uplink => `${uplink.device} ${uplink.mode}`).join(', ')
+    const times = outcomes.map(({ ms }) => ms).toSorted((a, b) => a - b)
+    const answered = XDP_CONNECTIONS - failuresAmong(outcomes)
+    rows.push([`xdp: ${mode}`, modes, String(answered), `${times[XDP_CONNECTIONS >> 1]!.toFixed(2)} ms`])
+    expect(answered === XDP_CONNECTIONS, `xdp: ${mode}: ${answered} of ${XDP_CONNECTIONS} connections were answered`)
+    expect(modes.endsWith(mode), `evenkeel status: ${modes}`)
+  }
+  table(['configuration', 'evenkeel status', 'answered', 'median of a connection'], rows)
+}
+
 const EXCERPT_LINES = 16
 
 async function maps(lab: Lab): Promise<void> {
@@ -333,10 +362,13 @@ async function overview(lab: Lab): Promise<void> {
 
 async function main(): Promise<number> {
   const files = [join(PROJECT_FOLDER, 'examples/lab/topology.yaml'), join(PROJECT_FOLDER, 'examples')]
-  await using lab = await upLab({ name: `demo${process.pid}`, files, progress: line => say(`   ${line}`) })
+  await writeFile(AGENT_CONFIG, 'xdp: off\n')
+  process.once('exit', () => rmSync(AGENT_CONFIG, { force: true }))
+  const name = `demo${process.pid}`
+  await using lab = await upLab({ name, files, config: AGENT_CONFIG, progress: line => say(`   ${line}`) })
   const began = performance.now()
   // The maps come before a backend goes: affinity to it goes, too.
-  for (const scene of [overview, spread, affinity, maps, outside, removal]) await scene(lab)
+  for (const scene of [overview, spread, affinity, maps, outside, beforeTheStack, removal]) await scene(lab)
   const seconds = ((performance.now() - began) / 1000).toFixed(0)
   heading(failures.length === 0 ? `All as expected, in ${seconds} s` : `${failures.length} expectations failed`)
   for (const sentence of failures) say(`  ${sentence}`)
