@@ -2,8 +2,8 @@
 /** What the far end of a veth must be like whose near end has XDP programs that send. */
 import { join } from 'node:path'
 
-/** For `ethtool -K`. XDP works on bytes alone, so checksums must be in them already. */
-export const FAR_END_FEATURES = 'tx off'
+/** For `ethtool -K`. XDP works on bytes alone, so checksums and VLAN tags must be in them. */
+export const FAR_END_FEATURES = 'tx off txvlan off'
 
 const PROBE = join(import.meta.dirname, '../bpf/build/probe.bpf.o')
 
