@@ -62,13 +62,13 @@ t.test('nodes reach pods over the pod network, and pods have the MTU that was as
 })
 
 t.test('the far ends of uplinks are as XDP programs need them', async t => {
-  const enter = (device: string) =>
-    spawnSync('nsenter', [`--net=/run/netns/${lab.plan.fabric.netns}`, 'ethtool', '-k', device], { encoding: 'utf8' })
+  const inFabric = (...argv: string[]) =>
+    spawnSync('nsenter', [`--net=/run/netns/${lab.plan.fabric.netns}`, ...argv], { encoding: 'utf8' }).stdout
   for (const { port } of lab.plan.nodes.flatMap(({ uplinks }) => uplinks)) {
-    t.match(enter(port).stdout, /tx-checksumming: off/)
-    t.match(enter(port).stdout, /tx-vlan-offload: off/)
+    t.match(inFabric('ethtool', '-k', port), /tx-checksumming: off/)
+    t.match(inFabric('ip', 'link', 'show', 'dev', port), /prog\/xdp/, 'has a program, so that it is woken')
   }
-  t.match(enter(lab.plan.outside[0]!.uplink.port).stdout, /tx-checksumming: on/, 'a client has none')
+  t.match(inFabric('ethtool', '-k', lab.plan.outside[0]!.uplink.port), /tx-checksumming: on/, 'a client has none')
 })
 
 t.test('a pod comes, answers, and goes', async t => {

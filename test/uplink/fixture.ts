@@ -67,6 +67,8 @@ export interface ClusterOptions {
   readonly topology?: TopologyInput
   /** The agents' configuration. */
   readonly config?: object
+  /** Default: each. */
+  readonly modes?: readonly XdpMode[]
 }
 
 let clusters = 0
@@ -79,7 +81,7 @@ export function prove(
   t.setTimeout(TIMEOUT_MS)
   // Side by side: much of the time is spent waiting.
   t.jobs = XDP_MODES.length
-  for (const xdp of XDP_MODES)
+  for (const xdp of options.modes ?? XDP_MODES)
     t.test(`XDP ${xdp}${options.config ? ` ${JSON.stringify(options.config)}` : ''}`, { buffered: true }, async t => {
       const cluster = await upCluster(xdp, options)
       t.teardown(() => cluster.lab.down())
