@@ -53,8 +53,8 @@ function isOurs(paragraph: string): boolean {
   return /\/native\/\w+\.c:|evenkeel\.node|libbpf\.so|libelf|runtime error|ERROR: AddressSanitizer/.test(paragraph)
 }
 
-t.test('three hundred loads leave no memory, no descriptor and no mapping behind', async t => {
-  const { status, stdout, ours } = sanitized('load-loop.ts', '300')
+t.test('a hundred loads leave no memory, no descriptor and no mapping behind', async t => {
+  const { status, stdout, ours } = sanitized('load-loop.ts', '100')
   t.equal(status, 0)
   t.same(JSON.parse(stdout), { descriptors: 0, mappings: 0 })
   t.same(ours, [])
