@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Reads "KIND ADDRESS PORT COUNT" lines and answers each with "P50 P99" in nanoseconds.
- * KIND: stream (requests over one connection), connect (a connection each), datagram
- * (a connected UDP socket), sendto (one that is not).
+ * KIND: stream (requests over one connection), connect (a connection each), open (the
+ * same, timed until it is open), datagram (a connected UDP socket), sendto (one that
+ * is not).
  */
 #include <time.h>
 #include "echo.h"
@@ -53,16 +54,21 @@ static void ask_by_name(int fd, const struct sockaddr_in *to)
 	ek_check(from.sin_addr.s_addr == to->sin_addr.s_addr, "the answer's source");
 }
 
-/* The server closes first: TIME_WAIT stays with it, and no port of ours runs short. */
-static void ask_once(const struct sockaddr_in *to)
+/*
+ * The server closes first: TIME_WAIT stays with it, and no port of ours runs short.
+ * Returns when it was open.
+ */
+static long ask_once(const struct sockaddr_in *to)
 {
 	int fd = dial(SOCK_STREAM, to);
+	long opened = now();
 	char end;
 
 	ek_no_delay(fd);
 	ask(fd, EK_CLOSE);
 	ek_check(recv(fd, &end, 1, 0) == 0, "end of connection");
 	close(fd);
+	return opened;
 }
 
 static void run(const char *kind, const struct sockaddr_in *to, int count)
@@ -76,15 +82,17 @@ static void run(const char *kind, const struct sockaddr_in *to, int count)
 	if (!strcmp(kind, "sendto"))
 		fd = dial(SOCK_DGRAM, NULL);
 	for (int i = 0; i < count; i++) {
-		long start = now();
+		long start = now(), opened = 0;
 
 		if (!strcmp(kind, "connect"))
 			ask_once(to);
+		else if (!strcmp(kind, "open"))
+			opened = ask_once(to);
 		else if (!strcmp(kind, "sendto"))
 			ask_by_name(fd, to);
 		else
 			ask(fd, EK_KEEP);
-		times[i] = now() - start;
+		times[i] = (opened ? opened : now()) - start;
 	}
 	if (fd >= 0)
 		close(fd);

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A lab to measure in: a client, a backend on its node and one on the other, and any number of Services beside theirs. */
-import type { ChildProcess } from 'node:child_process'
-import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
-import { cgroupFolder } from '../lab/cgroup.ts'
-import type { Lab, SpawnOptions } from '../lab/lab.ts'
-import { cgroupMount } from '../lab/mount.ts'
-import { findPlace } from '../lab/plan.ts'
+import type { Lab } from '../lab/lab.ts'
 import { upLab } from '../lab/up.ts'
+import { configurationFile } from './configuration-file.ts'
+import { type Kind, startExchange, type Timing } from './exchange.ts'
 import { writeServices } from './many-services.ts'
 
-const BUILD = join(import.meta.dirname, 'build')
 const PORT = 7_000
 /**
  * Direct connections go to a port of their own. With one port for both, a direct connection may have the very addresses and ports
@@ -45,16 +36,6 @@ const TOPOLOGY = {
   ],
 }
 
-export type Kind = 'stream' | 'connect' | 'datagram' | 'sendto'
-
-export interface Timing {
-  /** Nanoseconds. */
-  readonly p50: number
-  readonly p99: number
-  /** Microseconds of CPU a request: of both pods. */
-  readonly cpu: number
-}
-
 export interface Cluster {
   /** Seconds that the agent of the client's node took to start with all Services. */
   readonly startSeconds: number
@@ -71,27 +52,19 @@ export interface ClusterOptions {
 }
 
 export async function upCluster({ name, podPath, services }: ClusterOptions): Promise<Cluster> {
-  const programs = compile()
   const manifests = { 'tested.yaml': WAYS.map(way => stringify(service(way))).join('---\n') }
-  const lab = await upLab({ name, topology: TOPOLOGY, manifests, config: configuration({ podPath }) })
+  const lab = await upLab({ name, topology: TOPOLOGY, manifests, config: configurationFile({ podPath }) })
   const startSeconds = await restart(lab, services - WAYS.length)
-  for (const way of WAYS)
-    await once(lab.spawn(way, [programs.server, String(PORT), String(DIRECT_PORT)], PIPES).stdout!, 'data')
-  const client = clientOf(lab.spawn('client', [programs.client], PIPES))
-  const usage = await usageOf(lab)
+  const { ask } = await startExchange(lab, 'client', WAYS, [PORT, DIRECT_PORT])
   return {
     startSeconds,
-    async ask(kind, way, vip, count) {
+    ask(kind, way, vip, count) {
       const address = vip ? VIPS[way] : lab.address(way)
-      const before = usage(way)
-      const [p50 = 0, p99 = 0] = await client(`${kind} ${address} ${vip ? 80 : DIRECT_PORT} ${count}`)
-      return { p50, p99, cpu: (usage(way) - before) / count }
+      return ask(kind, way, { address, port: vip ? 80 : DIRECT_PORT }, count)
     },
     down: () => lab.down(),
   }
 }
-
-const PIPES: SpawnOptions = { stdio: ['pipe', 'pipe', 'inherit'] }
 
 function service(way: Way): object {
   const ports = ['tcp', 'udp'].map(name => ({ name, port: 80, protocol: name.toUpperCase(), targetPort: name }))
@@ -101,25 +74,6 @@ function service(way: Way): object {
     metadata: { name: way },
     spec: { clusterIP: VIPS[way], selector: { backend: way }, ports },
   }
-}
-
-function compile(): { readonly client: string; readonly server: string } {
-  mkdirSync(BUILD, { recursive: true })
-  const one = (name: string) => {
-    const file = join(BUILD, name)
-    execFileSync('cc', ['-O2', '-Wall', '-Werror', '-D_GNU_SOURCE', join(import.meta.dirname, `${name}.c`), '-o', file])
-    return file
-  }
-  return { client: one('client'), server: one('server') }
-}
-
-/** A file that lives as long as this process. */
-function configuration(content: object): string {
-  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const file = join(folder, 'config.yaml')
-  writeFileSync(file, stringify({ serviceCIDRs: ['10.96.0.0/12', 'fd00:96::/112'], ...content }))
-  return file
 }
 
 /** All agents begin anew, with so many Services more. */
@@ -134,25 +88,4 @@ async function restart(lab: Lab, more: number): Promise<number> {
     }),
   )
   return seconds
-}
-
-/** One line in, numbers out, one after the other. */
-function clientOf(child: ChildProcess): (line: string) => Promise<number[]> {
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
-  return async line => {
-    child.stdin!.write(`${line}\n`)
-    const { value, done } = await lines.next()
-    if (done) throw new Error(`the client ended on: ${line}`)
-    return String(value).split(' ').map(Number)
-  }
-}
-
-/** Microseconds of CPU that the client's pod and a backend's have used (cpu.stat of cgroup2), packets on their way included. */
-async function usageOf(lab: Lab): Promise<(way: Way) => number> {
-  const root = cgroupFolder(await cgroupMount(), lab.name)
-  const used = (pod: string) => {
-    const text = readFileSync(join(root, findPlace(lab.plan, pod).cgroup, 'cpu.stat'), 'utf8')
-    return Number(/^usage_usec (\d+)$/m.exec(text)?.[1])
-  }
-  return way => used('client') + used(way)
 }

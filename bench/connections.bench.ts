@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a Service adds to connections: through a VIP against the pod's own address, on both paths, at 1 and at many Services. */
 import { interleave, type Measured, median, perRound, ratio } from './abba.ts'
-import { type Cluster, type Kind, upCluster, WAYS, type Way } from './cluster.ts'
+import { type Cluster, upCluster, WAYS, type Way } from './cluster.ts'
+import type { Kind } from './exchange.ts'
 import { benchOptions, type Control, printReport, type Row, saveReport, type Target } from './report.ts'
 
 const {
@@ -16,14 +17,15 @@ const {
 
 const PATHS = ['socket', 'packet'] as const
 type Path = (typeof PATHS)[number]
+type Compared = Exclude<Kind, 'open'>
 /** Connections take longer. */
-const COUNTS: Readonly<Record<Kind, number>> = {
+const COUNTS: Readonly<Record<Compared, number>> = {
   stream: REQUESTS,
   connect: Math.ceil(REQUESTS / 2),
   datagram: REQUESTS,
   sendto: REQUESTS,
 }
-const KINDS: Readonly<Record<Kind, string>> = {
+const KINDS: Readonly<Record<Compared, string>> = {
   stream: 'requests over one connection',
   connect: 'connect, request, close',
   datagram: 'UDP, connected socket',
@@ -76,7 +78,7 @@ interface Part {
 }
 
 /** Turns are short and only what is compared takes turns, so that what disturbs one arm disturbs its neighbours. */
-function takeTurns(kind: Kind, arms: readonly Arm[]): Promise<Measured<Arm>> {
+function takeTurns(kind: Compared, arms: readonly Arm[]): Promise<Measured<Arm>> {
   return interleave(arms, ROUNDS, async arm => {
     const { p50, cpu } = await arm.site.cluster.ask(kind, arm.way, arm.vip, COUNTS[kind])
     arm.cpu.push(cpu)
@@ -85,7 +87,7 @@ function takeTurns(kind: Kind, arms: readonly Arm[]): Promise<Measured<Arm>> {
 }
 
 /** VIP and direct, at one Service and at many. */
-async function compare(sites: readonly Site[], kind: Kind, path: Path, way: Way): Promise<Part> {
+async function compare(sites: readonly Site[], kind: Compared, path: Path, way: Way): Promise<Part> {
   const arm = (many: boolean, vip: boolean) => armOf(sites, path, many, way, vip)
   const [direct, vip, again, vipOfMany, directOfMany] = [
     arm(false, false),
@@ -108,7 +110,7 @@ async function compare(sites: readonly Site[], kind: Kind, path: Path, way: Way)
 }
 
 /** What the programs at pods' devices take from connections that are no Service's, and in all from those that are. */
-async function tax(sites: readonly Site[], kind: Kind): Promise<Part> {
+async function tax(sites: readonly Site[], kind: Compared): Promise<Part> {
   const arm = (path: Path, vip: boolean) => armOf(sites, path, false, 'near', vip)
   const [bare, direct, vip, again] = [
     arm('socket', false),
@@ -127,7 +129,7 @@ async function tax(sites: readonly Site[], kind: Kind): Promise<Part> {
 }
 
 /** As a rate, or for connections as a time. */
-function comparison(measured: Measured<Arm>, kind: Kind, vip: Arm, direct: Arm): Row {
+function comparison(measured: Measured<Arm>, kind: Compared, vip: Arm, direct: Arm): Row {
   const { path, many } = vip.site
   const where = `${path}, ${vip.way}, ${many ? MANY : 1} Services: ${KINDS[kind]}`
   const micro = (arm: Arm) => `${(median(perRound(measured, arm)) / 1_000).toFixed(1)} us`
@@ -148,7 +150,7 @@ function comparison(measured: Measured<Arm>, kind: Kind, vip: Arm, direct: Arm):
 async function main(): Promise<void> {
   const sites = await upSites()
   const parts: Part[] = []
-  for (const kind of Object.keys(KINDS) as Kind[]) {
+  for (const kind of Object.keys(KINDS) as Compared[]) {
     for (const path of PATHS) for (const way of WAYS) parts.push(await compare(sites, kind, path, way))
     parts.push(await tax(sites, kind))
   }

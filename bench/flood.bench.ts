@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A SYN flood at a nodePort, from forged addresses: what becomes of established connections, and of new clients. */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
 import { upLab } from '../lab/up.ts'
+import { compileProgram } from './programs.ts'
 import { benchOptions, printReport, saveReport } from './report.ts'
 
 const { connections, seconds, flows } = benchOptions(
@@ -18,7 +18,6 @@ const { connections, seconds, flows } = benchOptions(
   },
 )
 
-const BUILD = join(import.meta.dirname, 'build')
 const NODE_PORT = 30_080
 const PORT = 7_000
 
@@ -44,20 +43,13 @@ const service = {
   },
 }
 
-function compile(name: string): string {
-  mkdirSync(BUILD, { recursive: true })
-  const file = join(BUILD, name)
-  execFileSync('cc', ['-O2', '-Wall', '-Werror', '-D_GNU_SOURCE', join(import.meta.dirname, `${name}.c`), '-o', file])
-  return file
-}
-
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
 const config = join(folder, 'config.yaml')
 writeFileSync(config, stringify({ sizes: { flows } }))
 const lab = await upLab({ name: `f${process.pid}`, topology, manifests: { 'echo.yaml': stringify(service) }, config })
 try {
-  const server = compile('server')
-  const flood = compile('flood')
+  const server = compileProgram('server')
+  const flood = compileProgram('flood')
   for (const node of ['node1', 'node2']) {
     const child = lab.spawn(`on-${node}`, [server, String(PORT)], { stdio: ['ignore', 'pipe', 'inherit'] })
     await createInterface({ input: child.stdout! })[Symbol.asyncIterator]().next()

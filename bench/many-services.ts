@@ -10,17 +10,25 @@ function address(network: number, number: number): string {
   return `10.${network + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
 }
 
+export function manyVip(number: number): string {
+  return address(97, number)
+}
+
+export function manyBackend(number: number): string {
+  return address(128, number)
+}
+
 function* objects(number: number): Generator<object> {
   const metadata = { name: `many-${number}`, namespace: 'many' }
   const port = { name: 'http', port: 80, targetPort: 8080 }
-  yield { apiVersion: 'v1', kind: 'Service', metadata, spec: { clusterIP: address(97, number), ports: [port] } }
+  yield { apiVersion: 'v1', kind: 'Service', metadata, spec: { clusterIP: manyVip(number), ports: [port] } }
   yield {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { ...metadata, labels: { 'kubernetes.io/service-name': metadata.name } },
     addressType: 'IPv4',
     ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
-    endpoints: [{ addresses: [address(128, number)], conditions: { ready: true }, nodeName: 'elsewhere' }],
+    endpoints: [{ addresses: [manyBackend(number)], conditions: { ready: true }, nodeName: 'elsewhere' }],
   }
 }
 

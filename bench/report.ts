@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { formatTable } from '../agent/cli/output.ts'
 import { LARGEST_NOISE } from './abba.ts'
 
-const RESULTS = join(import.meta.dirname, 'results')
+export const RESULTS = join(import.meta.dirname, 'results')
 
 /** How far a value may go. */
 export interface Target {
@@ -32,11 +32,35 @@ export interface Control {
   readonly ratio: number
 }
 
+/** How values go with something else, such as the number of Services. */
+export interface Series {
+  readonly title: string
+  readonly unit: string
+  /** What `x` is. */
+  readonly over: string
+  readonly lines: readonly {
+    readonly name: string
+    readonly points: readonly { readonly x: number; readonly y: number }[]
+  }[]
+}
+
 export interface Report {
   readonly part: string
   readonly method: string
   readonly rows: readonly Row[]
   readonly controls: readonly Control[]
+  readonly series?: readonly Series[]
+}
+
+/** As it is in a file. */
+export interface SavedReport extends Report {
+  /** ISO 8601. */
+  readonly date: string
+  readonly kernel: string
+  readonly commit: string
+  readonly cpus: number
+  readonly cpu: string
+  readonly noisy: boolean
 }
 
 export function isNoisy(controls: readonly Control[]): boolean {
@@ -59,12 +83,12 @@ export function printReport({ part, method, rows, controls }: Report): void {
 }
 
 function line({ what, value, unit, target, note = '' }: Row): string[] {
-  if (!target) return [what, text(value, unit), '', '', note]
+  if (!target) return [what, valueText(value, unit), '', '', note]
   const sign = target.least ? '>=' : '<='
-  const limit = (value: number) => `${sign} ${text(value, unit)}`
+  const limit = (value: number) => `${sign} ${valueText(value, unit)}`
   return [
     what,
-    text(value, unit),
+    valueText(value, unit),
     limit(target.must),
     limit(target.aim),
     [verdict(value, target), note].join(' ').trim(),
@@ -76,7 +100,7 @@ export function verdict(value: number, { must, aim, least = false }: Target): st
   return reaches(aim) ? 'aim met' : reaches(must) ? 'must met' : 'MISSED'
 }
 
-function text(value: number, unit: string): string {
+export function valueText(value: number, unit: string): string {
   const digits = unit === 'ratio' ? 3 : unit === '' || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
   return `${value.toFixed(digits)}${unit === '' || unit === 'ratio' ? '' : ` ${unit}`}`
 }
@@ -85,12 +109,14 @@ function text(value: number, unit: string): string {
 export function saveReport(report: Report): void {
   mkdirSync(RESULTS, { recursive: true })
   const file = join(RESULTS, 'latest.json')
-  const all = { ...readResults(file), [report.part]: { ...where(), noisy: isNoisy(report.controls), ...report } }
+  const saved: SavedReport = { ...where(), noisy: isNoisy(report.controls), ...report }
+  const all = { ...readResults(file), [report.part]: saved }
   writeFileSync(`${file}.new`, `${JSON.stringify(all, null, 2)}\n`)
   renameSync(`${file}.new`, file)
 }
 
-function readResults(file: string): object {
+/** By part; nothing where there is no such file. */
+export function readResults(file: string): Readonly<Record<string, SavedReport>> {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
@@ -98,7 +124,7 @@ function readResults(file: string): object {
   }
 }
 
-function where(): object {
+function where(): Omit<SavedReport, keyof Report | 'noisy'> {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
   let commit = 'unknown'
   try {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* server PORT...: answers requests over TCP and UDP, all in one thread. Prints "ready". */
+/*
+ * server PORT...: answers requests over TCP and UDP, and GETs of HTTP/1.1 over TCP, all in
+ * one thread. Prints "ready".
+ */
 #include <sys/epoll.h>
 #include "echo.h"
 
@@ -23,15 +26,43 @@ static void watch(int poll, int fd)
 	ek_check(!epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 }
 
+/* Larger than what a client of HTTP asks with. */
+#define REQUEST_SIZE 1024
+
+/* Whether the connection stays. */
+static int answer_http(int fd, const char *request, size_t length)
+{
+	static const char kept[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
+	static const char last[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n"
+				   "Connection: close\r\n\r\nok\n";
+	static const char close_it[] = "Connection: close";
+
+	if (memmem(request, length, close_it, sizeof(close_it) - 1)) {
+		send(fd, last, sizeof(last) - 1, MSG_NOSIGNAL);
+		return 0;
+	}
+	return send(fd, kept, sizeof(kept) - 1, MSG_NOSIGNAL) > 0;
+}
+
+static int answer_echo(int fd, const char *request, size_t length)
+{
+	return send(fd, request, length, MSG_NOSIGNAL) > 0 && request[0] != EK_CLOSE;
+}
+
 /* Requests are small: each comes in one piece. */
 static void answer_stream(int fd)
 {
-	char request[EK_SIZE];
+	char request[REQUEST_SIZE];
 	ssize_t length = recv(fd, request, sizeof(request), 0);
+	int stays = 0;
 
 	if (length < 0 && errno == EAGAIN)
 		return;
-	if (length <= 0 || send(fd, request, length, MSG_NOSIGNAL) < 0 || request[0] == EK_CLOSE)
+	if (length > 4 && !memcmp(request, "GET ", 4))
+		stays = answer_http(fd, request, length);
+	else if (length > 0)
+		stays = answer_echo(fd, request, length);
+	if (!stays)
 		close(fd);
 }
 
