@@ -52,11 +52,11 @@ test-apiserver: TEST := $(if $(filter file,$(origin TEST)),test-apiserver,$(TEST
 test-apiserver: root build run-packages test-packages apiserver-packages system
 	$(Q)programs=$$(scripts/install-apiserver); eval "$$programs"; $(MAKE) test TEST=$(TEST) JOBS=1
 
-##> bench      measurements, each against a control in the same run; BENCH=packets for one (needs root)
-bench: root build run-packages $(if $(filter api,$(BENCH)),apiserver-packages) system
+##> bench      measurements, each against a control in the same run, and a page of them; BENCH=packets for one (needs root)
+bench: root build run-packages bench-packages $(if $(filter api,$(BENCH)),apiserver-packages) system
 	$(Q)programs=$(if $(filter api,$(BENCH)),$$(scripts/install-apiserver)); eval "$$programs"; \
-	for file in $(BENCHES); do $(NODE) $$file; done; \
-	$(call give_back,bench/results bench/build)
+	status=0; for file in $(BENCHES); do $(NODE) $$file || status=$$?; done; $(NODE) bench/page.ts || status=$$?; \
+	$(call give_back,bench/results bench/build); exit $$status
 
 ##> lint       types, style and format of TypeScript and C, licences, names
 lint: lint-packages node_modules/.ready lint-types lint-style lint-c lint-shell lint-repository lint-manifest
