@@ -2,11 +2,14 @@
 /** How an answer is written: asked for with Accept, told by its Content-Type. */
 import type { IncomingMessage } from 'node:http'
 import { createSplitter, parseJson } from './frames.ts'
-import { createProtobufSplitter, parseProtobuf } from './protobuf.ts'
+import { createJsonListReader, type ListReader } from './list-reader.ts'
+import { createProtobufListReader, createProtobufSplitter, parseProtobuf } from './protobuf.ts'
 
 export interface Encoding {
-  /** A whole answer: a list or a Status. Throws Nonsense. */
+  /** A whole answer that is no list: a Status. Throws Nonsense. */
   readonly parse: (bytes: Buffer) => unknown
+  /** For one list. */
+  readonly createListReader: () => ListReader
   /** For one watch: takes the next chunk, gives the events that it completes. Throws Nonsense. */
   readonly createSplitter: () => (chunk: Buffer) => readonly unknown[]
 }
@@ -14,8 +17,16 @@ export interface Encoding {
 const PROTOBUF = 'application/vnd.kubernetes.protobuf'
 const JSON_ALONE = 'application/json'
 
-const protobuf: Encoding = { parse: parseProtobuf, createSplitter: createProtobufSplitter }
-const json: Encoding = { parse: bytes => parseJson(bytes.toString('utf8')), createSplitter }
+const protobuf: Encoding = {
+  parse: parseProtobuf,
+  createListReader: createProtobufListReader,
+  createSplitter: createProtobufSplitter,
+}
+const json: Encoding = {
+  parse: bytes => parseJson(bytes.toString('utf8')),
+  createListReader: createJsonListReader,
+  createSplitter,
+}
 
 export function encodingOf({ headers }: IncomingMessage): Encoding {
   return headers['content-type']?.startsWith(PROTOBUF) ? protobuf : json

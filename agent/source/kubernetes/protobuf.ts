@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import protobuf from 'protobufjs'
 import { Undecodable } from './failure.ts'
 import { createFramer } from './frames.ts'
+import type { ListReader } from './list-reader.ts'
 import { isMapping, type Raw } from './raw.ts'
 
 const MAGIC = Buffer.from('k8s\0', 'latin1')
@@ -27,6 +28,26 @@ export function parseProtobuf(bytes: Buffer): Raw {
   const type = byKind.get(String(kind))
   if (type === undefined || contentEncoding) throw nonsense(`is protobuf of the kind ${JSON.stringify(kind)}`, bytes)
   return { ...decode(type, bytesOf(raw)), kind }
+}
+
+/** Items are decoded one by one: as objects they are several times as large. */
+export function createProtobufListReader(): ListReader {
+  const chunks: Buffer[] = []
+  return {
+    take(chunk) {
+      chunks.push(chunk)
+      return []
+    },
+    end() {
+      const { items, ...body } = parseProtobuf(Buffer.concat(chunks.splice(0)))
+      const type = byKind.get(String(body.kind).replace(/List$/, ''))
+      return { body, items: type && Array.isArray(items) ? decodeEach(type, items) : [] }
+    },
+  }
+}
+
+function* decodeEach(type: protobuf.Type, items: readonly Buffer[]): Generator<Raw> {
+  for (const item of items) yield decode(type, item)
 }
 
 /** Takes the next chunk of a watch, gives the events that it completes. Throws Nonsense. */

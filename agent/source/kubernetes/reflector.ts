@@ -49,6 +49,8 @@ function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
   const backoff = createBackoff(times.firstRetry, times.maxRetry)
   const whole = createWhole()
   let version: string | undefined
+  /** The whole state came once. */
+  let isKnown = false
   /** Since the last list. */
   let failingSince: number | undefined
   /** Failures that belong to life, if they come once between good watches. */
@@ -62,6 +64,7 @@ function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
       onHealth(undefined)
     },
     onListed(listed) {
+      isKnown = true
       version = listed
       failingSince = undefined
     },
@@ -73,7 +76,9 @@ function createSteps<T>(options: ReflectorOptions<T>): () => Promise<number> {
   async function step(): Promise<boolean> {
     if (failingSince !== undefined && performance.now() - failingSince > times.outage) version = undefined
     if (version === undefined && !whole.byWatch()) {
-      accept(options, progress, await listAll({ server, idleMs: times.answer, signal }, resource))
+      // Only where there is nothing to go back behind.
+      const from = isKnown ? 'etcd' : 'cache'
+      accept(options, progress, await listAll({ server, idleMs: times.answer, signal }, resource, from))
       whole.onListed()
     }
     return follow(options, version, progress)
