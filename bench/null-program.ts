@@ -8,7 +8,7 @@ import { bridge } from '../agent/kernel/bridge.ts'
 const BUILD = join(import.meta.dirname, 'build')
 
 /** A descriptor. */
-export function loadNullProgram(): number {
+export function loadNullProgram(name: 'null' | 'null_xdp' = 'null'): number {
   mkdirSync(BUILD, { recursive: true })
   const object = join(BUILD, 'null.bpf.o')
   const headers = `/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`
@@ -18,5 +18,5 @@ export function loadNullProgram(): number {
   if (typeof opened === 'number') throw new Error(`can't open ${object}: errno ${-opened}`)
   const { errno, log } = bridge.objectLoad(opened)
   if (errno < 0) throw new Error(`can't load ${object}: errno ${-errno}\n${log}`)
-  return bridge.objectProgramFd(opened, 'null')
+  return bridge.objectProgramFd(opened, name)
 }

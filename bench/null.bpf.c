@@ -8,3 +8,9 @@ int null(struct __sk_buff *skb)
 {
 	return -1;
 }
+
+SEC("xdp")
+int null_xdp(struct xdp_md *ctx)
+{
+	return XDP_PASS;
+}

@@ -21,28 +21,34 @@ export async function withRunTimes<T>(work: () => Promise<T>): Promise<T> {
  * Mean nanoseconds of a run when each is a system call of its own, as the kernel counts them (run_time_ns of bpf_prog_info; the
  * clock's cost included). Between two runs the processor does something else, as between two packets.
  */
-export function apart(programFd: number, frame: () => Buffer, runs: number): number {
+export function apart(programFd: number, frame: () => Buffer, runs: number, ctx?: Buffer): number {
   const before = runTime(programFd)
-  for (let i = 0; i < runs; i++) run(programFd, frame(), 1)
+  for (let i = 0; i < runs; i++) run(programFd, frame(), 1, ctx)
   const after = runTime(programFd)
   return Number(after.ns - before.ns) / Number(after.count - before.count)
+}
+
+export interface PackedOptions {
+  readonly calls?: number
+  /** struct xdp_md. */
+  readonly ctx?: Buffer
 }
 
 /**
  * Mean nanoseconds of a run when they follow each other closely, on one packet: it must come out of the program as it went in.
  * A system call tells whole nanoseconds, so there are several.
  */
-export function packed(programFd: number, frame: Buffer, runs: number): number {
-  const calls = 10
+export function packed(programFd: number, frame: Buffer, runs: number, options: PackedOptions = {}): number {
+  const { calls = 10, ctx } = options
   let sum = 0
-  for (let i = 0; i < calls; i++) sum += run(programFd, frame, Math.ceil(runs / calls))
+  for (let i = 0; i < calls; i++) sum += run(programFd, frame, Math.ceil(runs / calls), ctx)
   return sum / calls
 }
 
-function run(programFd: number, data: Buffer, repeat: number): number {
-  const { errno, duration } = bridge.testRun(programFd, { data, repeat })
+function run(programFd: number, data: Buffer, repeat: number, ctx?: Buffer): number {
+  const { errno, duration } = bridge.testRun(programFd, { data, repeat, ...(ctx && { ctx }) })
   // Runs in a row are broken off by signals.
-  if (errno === -constants.errno.EINTR) return run(programFd, data, repeat)
+  if (errno === -constants.errno.EINTR) return run(programFd, data, repeat, ctx)
   if (errno < 0) throw new Error(`test-run failed: errno ${-errno}`)
   return duration
 }

@@ -62,6 +62,25 @@ export const PARTS: readonly Variant[] = [
   NO_COMMON_LRU,
 ]
 
+const begun = 'flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);'
+
+/** Of the XDP program: the first pass the packet on after a part, in the order of its way. */
+export const XDP_PARTS: readonly Variant[] = [
+  { name: 'only reading the packet', edits: [{ file: 'xdp.bpf.c', from: begun, to: `return XDP_PASS;\n\t${begun}` }] },
+  {
+    name: 'only reading and finding the flow',
+    edits: [{ file: 'xdp.bpf.c', from: begun, to: `${begun}\n\tif (flow)\n\t\treturn XDP_PASS;` }],
+  },
+  {
+    name: 'all that, and the way',
+    edits: [{ file: 'xdp.bpf.c', from: 'if (!way || action == XDP_PASS)', to: 'if (!way || action)' }],
+  },
+  {
+    name: 'all, asking for the way each time',
+    edits: [{ file: 'way.h', from: 'if (ek_way_leads(', to: 'if (false && ek_way_leads(' }],
+  },
+]
+
 /** Whether the sources still have what it changes. */
 export function applies({ edits }: Variant): boolean {
   return edits.every(({ file, from }) => readFileSync(join(BPF, file), 'utf8').includes(from))
@@ -80,7 +99,7 @@ function folderOf(name: string): string {
 }
 
 /** Compiles, and gives the object's path. Throws when an edit has nothing to change. */
-export function build(variant: Variant): string {
+export function build(variant: Variant, object = 'tc'): string {
   if (!applies(variant)) throw new Error(`variant "${variant.name}" does not fit bpf/ any more: mend bench/variants.ts`)
   const folder = folderOf(variant.name)
   cpSync(BPF, folder, { recursive: true, filter: path => !path.startsWith(join(BPF, 'build')) })
@@ -89,7 +108,7 @@ export function build(variant: Variant): string {
     writeFileSync(path, readFileSync(path, 'utf8').replaceAll(from, to))
   }
   // -w: functions that nobody calls any more are no mistake here.
-  const argv = ['-s', '-C', folder, 'CLANG=clang -w', 'build/tc.bpf.o']
+  const argv = ['-s', '-C', folder, 'CLANG=clang -w', `build/${object}.bpf.o`]
   execFileSync('make', argv, { stdio: ['ignore', 'ignore', 'inherit'] })
-  return join(folder, 'build/tc.bpf.o')
+  return join(folder, `build/${object}.bpf.o`)
 }

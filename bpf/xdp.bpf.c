@@ -9,7 +9,7 @@
 #include "lookup.h"
 #include "open.h"
 #include "outside.h"
-#include "route.h"
+#include "way.h"
 
 /* Flags of flows and frontends that this program understands; with any other they are tc's. */
 #define EK_XDP_FLOW                                                                                \
@@ -68,46 +68,37 @@ EK_ALWAYS_INLINE bool ek_may_cross(ek_ctx *ctx, __u32 to)
 	return ek_is_to(ctx, here->mac) && ek_length(ctx) == ctx->data_end - ctx->data;
 }
 
-/* XDP_TX or XDP_REDIRECT when the packet may leave at once, by ek_route_of(); else XDP_PASS. */
-static __noinline int ek_way(ek_ctx *ctx, struct ek_packet *p, const struct ek_endpoints *to)
+/* XDP_TX or XDP_REDIRECT when the packet may leave that way at once; else XDP_PASS. */
+EK_ALWAYS_INLINE int ek_action(ek_ctx *ctx, const struct ek_packet *p, const struct way *way)
 {
-	struct bpf_fib_lookup *route = ek_route_of();
-	__u32 length = p->end - p->l3;
-
-	if (!route || ek_hops_left(ctx, p) <= 1)
+	if (!way || ek_hops_left(ctx, p) <= 1 || ek_confirms_neighbour())
 		return XDP_PASS;
-	if (ek_route(ctx, p, &to->saddr, &to->daddr, length) != BPF_FIB_LKUP_RET_SUCCESS)
-		return XDP_PASS;
-	if (ek_confirms_neighbour())
-		return XDP_PASS;
-	if (route->ifindex == ek_ifindex(ctx))
-		return ek_is_to(ctx, route->smac) ? XDP_TX : XDP_PASS;
-	return ek_may_cross(ctx, route->ifindex) ? XDP_REDIRECT : XDP_PASS;
+	if (way->to == ek_ifindex(ctx))
+		return ek_is_to(ctx, way->smac) ? XDP_TX : XDP_PASS;
+	return ek_may_cross(ctx, way->to) ? XDP_REDIRECT : XDP_PASS;
 }
 
-EK_ALWAYS_INLINE int ek_write_macs(ek_ctx *ctx, const struct bpf_fib_lookup *route)
+EK_ALWAYS_INLINE int ek_write_macs(ek_ctx *ctx, const struct way *way)
 {
 	struct ethhdr *eth = ek_at(ctx, 0, sizeof(*eth));
 
 	if (!eth)
 		return -1;
-	__builtin_memcpy(eth->h_dest, route->dmac, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, route->smac, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, way->dmac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, way->smac, ETH_ALEN);
 	return 0;
 }
 
-/* Writes and sends; `action` is ek_way()'s. */
+/* Writes and sends; `action` is ek_action()'s. */
 EK_ALWAYS_INLINE int ek_send(ek_ctx *ctx, struct ek_packet *p, const struct ek_endpoints *to,
-			     __u32 service, int action)
+			     __u32 service, const struct way *way, int action)
 {
-	struct bpf_fib_lookup *route = ek_route_of();
-
 	ek_count_packet(service, ek_length(ctx) - p->l3);
-	if (!route || ek_rewrite(ctx, p, to) || ek_take_hop(ctx, p) || ek_write_macs(ctx, route)) {
+	if (ek_rewrite(ctx, p, to) || ek_take_hop(ctx, p) || ek_write_macs(ctx, way)) {
 		ek_report_rejected(&p->tuple, service, EK_REASON_REWRITE_FAILED, EK_EVENT_DROP);
 		return XDP_DROP;
 	}
-	return action == XDP_TX ? XDP_TX : bpf_redirect(route->ifindex, 0);
+	return action == XDP_TX ? XDP_TX : bpf_redirect(way->to, 0);
 }
 
 /* SCTP's ports are under a CRC32c of the whole packet. */
@@ -123,17 +114,19 @@ EK_ALWAYS_INLINE int ek_follow(ek_ctx *ctx, struct ek_packet *p, struct ek_flow 
 {
 	__u32 service = flow->service;
 	struct ek_endpoints to;
+	struct way *way;
 	int action;
 
 	if (!ek_is_for_xdp(p, flow))
 		return XDP_PASS;
 	ek_flow_endpoints(flow, &to);
-	action = ek_way(ctx, p, &to);
-	if (action == XDP_PASS)
+	way = ek_way_of(ctx, p, &to);
+	action = ek_action(ctx, p, way);
+	if (!way || action == XDP_PASS)
 		return XDP_PASS;
 	if (known)
 		ek_flow_touch(p, flow);
-	return ek_send(ctx, p, &to, service, action);
+	return ek_send(ctx, p, &to, service, way, action);
 }
 
 EK_ALWAYS_INLINE bool ek_is_ours(ek_ctx *ctx)

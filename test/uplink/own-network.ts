@@ -8,7 +8,10 @@ const MARK = 'EK_TEST_OWN_NETWORK'
 export function inOwnNetwork(file: string): boolean {
   if (process.env[MARK] !== undefined) return true
   const env = { ...process.env, [MARK]: '1' }
-  const { status } = spawnSync('unshare', ['--net', process.execPath, file], { env, stdio: 'inherit' })
+  const { status } = spawnSync('unshare', ['--net', process.execPath, file, ...process.argv.slice(2)], {
+    env,
+    stdio: 'inherit',
+  })
   process.exitCode = status ?? 1
   return false
 }

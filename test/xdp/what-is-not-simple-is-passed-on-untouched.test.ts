@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** XDP writes to nothing that it does not send: whatever takes more than forwarding reaches tc as it came. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { Reason, Scope, Xdp } from '../../agent/kernel/layout.gen.ts'
 import { CASES, type Case, type FrameFields, ipBetween, packetBetween, SCTP4, TCP4, UDP4, UDP6 } from '../bpf/cases.ts'
@@ -145,6 +146,8 @@ function prove(): void {
     const sent = frame(UDP6, UDP6.client, { ...UDP6.vip, port: 80 }, { flags: 'A' })
     isSent(t, sent, 'a way')
     run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=0')
+    // A way is believed for 16 jiffies.
+    await sleep(400)
     isPassed(t, sent, 'the node does not forward')
     t.equal(tc.run('tc_uplink_ingress', sent, { ifindex: uplinks.ifindex.up0 }).verdict, VERDICT.SHOT, 'tc drops it')
     run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1')
