@@ -3,9 +3,9 @@
 import type { Logger } from 'pino'
 import type { CompileContext } from './compile/context.ts'
 import type { Config } from './config.ts'
-import { holdExclusively } from './kernel/exclusive.ts'
+import { holdAll } from './kernel/exclusive.ts'
 import type { Operations } from './kernel/operations.ts'
-import { pinFolder } from './kernel/pins.ts'
+import { allPinFolders } from './kernel/pins.ts'
 import { reservePorts } from './kernel/reserved-ports.ts'
 import type { LogTally } from './log.ts'
 import type { Node } from './objects.ts'
@@ -31,6 +31,8 @@ export interface AgentOptions {
   readonly onReady: () => void
   /** Called when the agent can't go on. What is in the kernel goes on serving. */
   readonly onFatal: (error: Error) => void
+  /** Of a migration: see MigrationOptions. */
+  readonly onStep?: ((step: string) => void) | undefined
 }
 
 export interface Agent {
@@ -45,8 +47,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { source, log, onFatal } = options
   const config = consistent(options.config, log)
   let servers: Servers | undefined
-  const release = await holdExclusively(pinFolder(config.bpffs), () => JSON.stringify(servers?.state() ?? {}))
-  const kernel = openKernel(config, log)
+  const release = await holdAll(allPinFolders(config.bpffs), () => JSON.stringify(servers?.state() ?? {}))
+  const kernel = openKernel(config, log, options.onStep)
   const metrics = metricsOf(options, kernel, () => driver)
   const recorder = createEventRecorder({
     node: config.nodeName,
@@ -167,9 +169,11 @@ function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): 
  * goes last: pods are served all the while.
  */
 function attach({ kernel, network }: Parts): void {
-  kernel.attachSockets()
-  network.begin()
-  kernel.detachSockets()
+  kernel.flip(() => {
+    kernel.attachSockets()
+    network.begin()
+    kernel.detachSockets()
+  })
 }
 
 function contextOf(config: Config, node: Node | null): CompileContext {

@@ -13,10 +13,10 @@
 
 #include <linux/types.h>
 
-/* Bumped when a pinned map changes its layout or its meaning. Part of the pins' path. An enum,
- * because BTF has no #defines. */
+/* Bumped when a pinned map changes its layout. Part of the pins' path: agents carry what they
+ * find under another number over, by the names of fields. An enum, because BTF has no #defines. */
 enum ek_layout {
-	EK_LAYOUT_VERSION = 1,
+	EK_LAYOUT_VERSION = 2,
 };
 
 /* An IPv6 address, or an IPv4 address mapped into ::ffff:0:0/96 (RFC 4291 2.5.5.2). */

@@ -18,13 +18,15 @@ export function agentLabel(node: string): string {
 export interface AgentStart {
   /** Default true. */
   readonly untilReady?: boolean
+  /** The folder of another version of the project, whose agent it is. */
+  readonly project?: string
 }
 
 export async function startAgent(
   context: Context,
   node: PlannedNode,
   record: (id: ProcessId) => Promise<void>,
-  { untilReady = true }: AgentStart = {},
+  { untilReady = true, project = PROJECT_FOLDER }: AgentStart = {},
 ): Promise<void> {
   const { paths, kubeconfig } = context
   const label = agentLabel(node.name)
@@ -36,7 +38,7 @@ export async function startAgent(
   await startDaemon({
     what: `the agent of ${node.name}`,
     where: confinement(context, place),
-    argv: [join(PROJECT_FOLDER, 'evenkeel'), 'run', ...files],
+    argv: [join(project, 'evenkeel'), 'run', ...files],
     env: environment(context, place),
     logFile: paths.log(label),
     readyFile: paths.ready(label),

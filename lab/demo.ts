@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatTable } from '../agent/cli/output.ts'
+import { pinFolder } from '../agent/kernel/pins.ts'
 import { bpffsFolder } from './bpffs.ts'
 import { failed } from './command.ts'
 import { type Dialled, type DialOptions, dialArguments } from './dial.ts'
@@ -331,7 +332,7 @@ const EXCERPT_LINES = 16
 
 async function maps(lab: Lab): Promise<void> {
   heading('The live maps of node1, as bpftool prints them')
-  const folder = join(bpffsFolder(await bpffsMount(), lab.name, 'node1'), 'evenkeel/v1')
+  const folder = pinFolder(bpffsFolder(await bpffsMount(), lab.name, 'node1')).path
   const first = ['key', '1', '0', '0', '0']
   for (const [map, argv, has] of [
     ['ek_frontends', ['dump', 'pinned', join(folder, 'ek_frontends')], 'table'],

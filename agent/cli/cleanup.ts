@@ -2,7 +2,7 @@
 /** `evenkeel cleanup`: takes everything of ours out of the kernel. */
 import { Command } from 'commander'
 import { detachHooks } from '../kernel/hooks.ts'
-import { pinFolder, removePinFolder } from '../kernel/pins.ts'
+import { allPinFolders, removePinFolder } from '../kernel/pins.ts'
 import { detachOtherXdp } from '../kernel/xdp.ts'
 import { detachOthers } from '../reconcile/attached-devices.ts'
 import { bpffsOption } from './bpffs.ts'
@@ -10,15 +10,16 @@ import { bpffsOption } from './bpffs.ts'
 export function cleanupCommand(): Command {
   return new Command('cleanup')
     .description(
-      'Detaches every program of ours in this network namespace and removes the pinned maps. Services end here.',
+      'Detaches every program of ours in this network namespace and removes the pinned maps, of all versions. Services end here.',
     )
     .addOption(bpffsOption())
     .action(({ bpffs }: { bpffs: string }) => {
-      const folder = pinFolder(bpffs)
-      detachHooks(folder)
-      detachOtherXdp(folder, new Set())
-      detachOthers(folder, new Set())
-      removePinFolder(folder)
-      process.stdout.write(`removed ${folder.path}\n`)
+      for (const folder of allPinFolders(bpffs)) {
+        detachHooks(folder)
+        detachOtherXdp(folder, new Set())
+        detachOthers(folder, new Set())
+        removePinFolder(folder)
+        process.stdout.write(`removed ${folder.path}\n`)
+      }
     })
 }

@@ -6,7 +6,7 @@ import type { RingBuffer } from '../../native/bridge.d.ts'
 import { bridge } from '../kernel/bridge.ts'
 import { checkValue } from '../kernel/errno.ts'
 import { decodeEvent, type Event, EventType, eventTypeName, MAPS, reasonName } from '../kernel/layout.gen.ts'
-import { openPinnedMap, pinFolder } from '../kernel/pins.ts'
+import { openPinnedMap, otherVersions, pinFolder } from '../kernel/pins.ts'
 import { bpffsOption, withDataplane } from './bpffs.ts'
 import { type Format, outputOption, printJson, UserError } from './output.ts'
 import { endpointText, protocolText, wholeNumber } from './text.ts'
@@ -72,8 +72,10 @@ async function follow({ bpffs, output, backlog, count, seconds }: EventsOptions)
 function openRing(bpffs: string): RingBuffer {
   const folder = pinFolder(bpffs)
   const fd = openPinnedMap(folder, MAPS.events)
-  if (fd === undefined)
-    throw new UserError(`There is no map ${MAPS.events.name} in ${folder.path}. Does the agent run on this node?`)
+  if (fd === undefined) {
+    const hint = otherVersions(bpffs) || 'Does the agent run on this node?'
+    throw new UserError(`There is no map ${MAPS.events.name} in ${folder.path}. ${hint}`)
+  }
   const ring = checkValue(bridge.ringOpen(fd), 'read map', MAPS.events.name)
   bridge.close(fd)
   return ring

@@ -5,7 +5,7 @@ import { KernelError } from '../kernel/errno.ts'
 import { isHeld } from '../kernel/exclusive.ts'
 import { listHooks } from '../kernel/hooks.ts'
 import { MismatchError } from '../kernel/mismatch.ts'
-import { pinFolder } from '../kernel/pins.ts'
+import { otherVersions, pinFolder } from '../kernel/pins.ts'
 import { pinnedDataplane } from '../reconcile/dataplane.ts'
 import { endpointText, protocolText } from './text.ts'
 
@@ -20,8 +20,10 @@ export interface Serving {
 export function servingNow(bpffs: string): Serving {
   const folder = pinFolder(bpffs)
   const frontends = liveFrontends(bpffs)
-  if (frontends === undefined)
-    return { frontends: new Set(), obstacles: [`evenkeel does not serve here: there are no maps in ${folder.path}`] }
+  if (frontends === undefined) {
+    const obstacle = `evenkeel does not serve here: there are no maps in ${folder.path}. ${otherVersions(bpffs)}`
+    return { frontends: new Set(), obstacles: [obstacle.replace(/\. $/, '')] }
+  }
   const obstacles: string[] = []
   if (listHooks(folder).length === 0 && listAttachments(folder).length === 0)
     obstacles.push('no program of evenkeel is attached: see evenkeel status')

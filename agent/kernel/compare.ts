@@ -2,8 +2,8 @@
 /** Whether a map in the kernel, or one that an object file declares, is laid out as layout.gen.ts says. */
 import type { MapInfo } from '../../native/bridge.d.ts'
 import { bridge } from './bridge.ts'
-import { type Btf, parseBtf } from './btf.ts'
-import type { Codec, MapLayout } from './codec.ts'
+import { type Btf, parseBtf, type TypeId } from './btf.ts'
+import type { Codec, Field, MapLayout } from './codec.ts'
 import { type MapDeclaration, mapDeclarations } from './declarations.ts'
 import { checkValue } from './errno.ts'
 import { MismatchError } from './mismatch.ts'
@@ -17,13 +17,26 @@ export type MapShape = Pick<MapLayout<never, never>, 'name' | 'type' | 'kind' | 
 
 /** Throws MismatchError when the map behind fd has another type, size, flag or field. */
 export function refuseDifferentMap(fd: number, path: string, layout: MapShape): void {
-  const info = checkValue(bridge.mapInfo(fd), 'ask about map', path, 'Is it a map at all?')
-  const difference = differentNumbers(info, layout) ?? differentFields(info, layout)
+  const difference = mapDifference(fd, path, layout)
   if (difference === undefined) return
   throw new MismatchError(
     `map ${layout.name} pinned at ${path} is not of this version: ${difference}`,
-    `Run the version of the agent that made it, or remove it to begin with an empty map (rm ${path})`,
+    `Run the version that made it, or start the agent of this one, which takes over what it can (evenkeel run)`,
   )
+}
+
+/** How the map behind fd differs in type, size, flags or fields; undefined: not at all. Throws KernelError. */
+export function mapDifference(fd: number, path: string, layout: MapShape): string | undefined {
+  const info = checkValue(bridge.mapInfo(fd), 'ask about map', path, 'Is it a map at all?')
+  return differentNumbers(info, layout) ?? differentFields(info, layout)
+}
+
+/** What a map's own BTF says of its elements; undefined when it has none. */
+export function pinnedFields(info: MapInfo, name: string): Record<'key' | 'value', readonly Field[]> | undefined {
+  const declared = declaredIn(info, name)
+  if (declared === undefined) return undefined
+  const fields = (id: TypeId | undefined) => (id === undefined ? [] : fieldsOf(declared.btf, id))
+  return { key: fields(declared.map.key), value: fields(declared.map.value) }
 }
 
 function differentNumbers(info: MapInfo, layout: MapShape): string | undefined {
@@ -34,8 +47,7 @@ function differentNumbers(info: MapInfo, layout: MapShape): string | undefined {
 }
 
 function differentFields(info: MapInfo, layout: MapShape): string | undefined {
-  const btf = info.btfId === 0 ? -1 : bridge.btfById(info.btfId)
-  const declared = typeof btf === 'number' ? undefined : declarationOf(parseBtf(btf), layout.name)
+  const declared = declaredIn(info, layout.name)
   if (declared !== undefined) {
     const difference = differentDeclaration(declared.btf, declared.map, layout)
     if (difference !== undefined) return difference
@@ -46,7 +58,10 @@ function differentFields(info: MapInfo, layout: MapShape): string | undefined {
   return declared === undefined && layout.key.size > 0 ? 'it has no BTF, so nobody knows its fields' : undefined
 }
 
-function declarationOf(btf: Btf, name: string): { readonly btf: Btf; readonly map: MapDeclaration } | undefined {
+function declaredIn(info: MapInfo, name: string): { readonly btf: Btf; readonly map: MapDeclaration } | undefined {
+  const raw = info.btfId === 0 ? -1 : bridge.btfById(info.btfId)
+  if (typeof raw === 'number') return undefined
+  const btf = parseBtf(raw)
   const map = mapDeclarations(btf).find(found => found.name === name)
   return map === undefined ? undefined : { btf, map }
 }

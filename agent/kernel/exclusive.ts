@@ -24,6 +24,21 @@ export async function holdExclusively({ path }: PinFolder, tell: () => string = 
   return () => void server.close()
 }
 
+/** The same for several: all or none. */
+export async function holdAll(folders: readonly PinFolder[], tell?: () => string): Promise<() => void> {
+  const held: (() => void)[] = []
+  const release = () => {
+    for (const letGo of held.splice(0)) letGo()
+  }
+  try {
+    for (const folder of folders) held.push(await holdExclusively(folder, tell))
+  } catch (error) {
+    release()
+    throw error
+  }
+  return release
+}
+
 /** Whether an agent holds the folder, in this network namespace: as proc(5) shows sockets of the abstract namespace. */
 export function isHeld({ path }: PinFolder): boolean {
   return readFileSync('/proc/net/unix', 'utf8')

@@ -102,7 +102,7 @@ export function frontendFlagNames(bits: number): string[] {
 
 /** enum ek_layout */
 export const Layout = {
-  VERSION: 1,
+  VERSION: 2,
 } as const
 export type Layout = (typeof Layout)[keyof typeof Layout]
 export function layoutName(value: number): string {

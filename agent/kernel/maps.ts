@@ -56,8 +56,13 @@ export function openMap<K, V>(layout: MapLayout<K, V>, fd: number, options: MapO
   }
 }
 
+interface Sized extends Pick<MapLayout<never, never>, 'name' | 'type' | 'perCpu'> {
+  readonly key: { readonly size: number }
+  readonly value: { readonly size: number }
+}
+
 /** What batches need to know. `cpus`: how many values an element has (each padded to 8 bytes when more than one is possible). */
-export function rawMap<K, V>(layout: MapLayout<K, V>, fd: number, options: MapOptions, cpus: number): RawMap {
+export function rawMap(layout: Sized, fd: number, options: MapOptions, cpus: number): RawMap {
   const bridge = options.bridge ?? nativeBridge
   const info = checkValue(bridge.mapInfo(fd), 'ask about map', layout.name)
   if (info.type !== layout.type || info.keySize !== layout.key.size || info.valueSize !== layout.value.size)

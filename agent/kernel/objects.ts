@@ -12,7 +12,7 @@ import { check, checkValue, KernelError } from './errno.ts'
 import { MAPS, type Settings, settingsCodec } from './layout.gen.ts'
 import { MismatchError } from './mismatch.ts'
 import { makePinFolder, type PinFolder } from './pins.ts'
-import { type MapName, type MapSizes, type PreparedMap, pinNewMap, prepareMaps } from './takeover.ts'
+import { type Inheritance, type MapName, type MapSizes, type PreparedMap, prepareMaps, settleMap } from './takeover.ts'
 
 export interface LoadRequest {
   /** Path of the object file. */
@@ -24,6 +24,8 @@ export interface LoadRequest {
   readonly sizes?: MapSizes
   /** What a pinned map must at least have. */
   readonly needed?: MapSizes
+  /** Of maps of another version. */
+  readonly inheritance?: Inheritance | undefined
   /** Names of the programs to load; default all. */
   readonly programs?: readonly string[]
 }
@@ -76,10 +78,11 @@ function load(request: LoadRequest, object: BpfObject, name: string, elf: Elf): 
   makePinFolder(request.folder)
   selectPrograms(request, object)
   writeSettings(request, object, elf, btf)
-  const maps = prepareMaps(object, request.folder, request.sizes ?? {}, request.needed ?? {})
+  const { folder, sizes = {}, needed = {}, inheritance } = request
+  const maps = prepareMaps(object, { folder, sizes, needed, inheritance })
   loadNow(object, name)
+  for (const map of maps) settleMap(object, folder, map, inheritance)
   const made = maps.filter(({ reused }) => !reused).map(map => map.name)
-  for (const map of made) pinNewMap(object, request.folder, map)
   return loadedObject(object, name, maps, made)
 }
 

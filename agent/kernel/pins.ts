@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The folder of bpffs where maps and links outlive the agent. Its path carries the layout version: another version has other maps. */
-import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { bridge } from './bridge.ts'
@@ -15,16 +15,41 @@ const BPFFS = 0xcafe4a11
 export const DEFAULT_BPFFS = '/sys/fs/bpf'
 
 export interface PinFolder {
-  /** "/sys/fs/bpf/evenkeel/v1": maps, under their names. */
+  /** evenkeel/vN below bpffs, N the version of the layout: maps, under their names. */
   readonly path: string
-  /** "/sys/fs/bpf/evenkeel/v1/links" */
+  /** The folder "links" in it. */
   readonly links: string
 }
 
 /** The names only. `root` is bpffs or a folder in it. */
 export function pinFolder(root = DEFAULT_BPFFS): PinFolder {
-  const path = join(root, 'evenkeel', `v${Layout.VERSION}`)
+  return folderAt(join(root, HOME, `v${Layout.VERSION}`))
+}
+
+const HOME = 'evenkeel'
+
+export function folderAt(path: string): PinFolder {
   return { path, links: join(path, 'links') }
+}
+
+/** Folders of other versions, and what a migration that ended early had put aside: see migration.ts. Most often there are none. */
+export function otherPinFolders(root = DEFAULT_BPFFS): PinFolder[] {
+  const home = join(root, HOME)
+  const own = pinFolder(root).path
+  const names = existsSync(home) ? readdirSync(home).filter(name => /^v\d+(_was\d+)?$/.test(name)) : []
+  return names.map(name => folderAt(join(home, name))).filter(({ path }) => path !== own)
+}
+
+/** This version's folder and all others. */
+export function allPinFolders(root = DEFAULT_BPFFS): PinFolder[] {
+  return [pinFolder(root), ...otherPinFolders(root)]
+}
+
+/** For a message about maps that are not there; empty when there are none of another version either. */
+export function otherVersions(root: string): string {
+  const paths = otherPinFolders(root).map(({ path }) => path)
+  if (paths.length === 0) return ''
+  return `Those in ${paths.join(', ')} are of another version: use its evenkeel, or start this one's agent, which takes them over`
 }
 
 /** Makes the folders that are missing. Throws MismatchError when they would not lie on a bpffs. */

@@ -17,15 +17,30 @@ export interface PreparedMap {
   readonly note: string
 }
 
+/** What maps that are made now get from those of another version. */
+export interface Inheritance {
+  /** At least so many elements. */
+  sizeOf(name: MapName, wanted: number): number
+  /** Before it is pinned, if it was `made` now; its programs do not run yet. Throws KernelError. */
+  fill(name: MapName, fd: number, made: boolean): void
+}
+
+export interface Preparation {
+  readonly folder: PinFolder
+  readonly sizes: MapSizes
+  readonly needed: MapSizes
+  readonly inheritance: Inheritance | undefined
+}
+
 /** Before load: takes pinned maps over and sets the sizes of the others. Throws MismatchError and KernelError. */
-export function prepareMaps(object: BpfObject, folder: PinFolder, sizes: MapSizes, needed: MapSizes): PreparedMap[] {
+export function prepareMaps(object: BpfObject, { folder, sizes, needed, inheritance }: Preparation): PreparedMap[] {
   const declared = new Set(bridge.objectMaps(object).map(map => map.name))
   const names = (Object.keys(MAPS) as MapName[]).filter(name => declared.has(MAPS[name].name))
   return names.map(name => {
     const wanted = sizes[name] ?? MAPS[name].maxEntries
     const fd = openPinnedMap(folder, MAPS[name])
     if (fd === undefined) {
-      setSize(object, name, wanted)
+      setSize(object, name, inheritance?.sizeOf(name, wanted) ?? wanted)
       return { name, reused: false, note: '' }
     }
     try {
@@ -63,11 +78,17 @@ function takeOver(
   return { name, reused: true, note }
 }
 
-/** After load: pins a map that was made. Throws KernelError. */
-export function pinNewMap(object: BpfObject, folder: PinFolder, name: MapName): void {
+/** After load: fills and pins a map that was made. Throws KernelError. */
+export function settleMap(
+  object: BpfObject,
+  folder: PinFolder,
+  { name, reused }: PreparedMap,
+  inheritance: Inheritance | undefined,
+): void {
   const fd = check(bridge.objectMapFd(object, MAPS[name].name), 'open map', MAPS[name].name)
   try {
-    pinMap(folder, MAPS[name].name, fd)
+    inheritance?.fill(name, fd, !reused)
+    if (!reused) pinMap(folder, MAPS[name].name, fd)
   } finally {
     bridge.close(fd)
   }

@@ -8,7 +8,7 @@ import { check } from '../kernel/errno.ts'
 import { type Direction, listFilters } from '../kernel/filters.ts'
 import { HOOKS, listHooks } from '../kernel/hooks.ts'
 import { cgroupRoot } from '../kernel/mounts.ts'
-import { pinFolder } from '../kernel/pins.ts'
+import { allPinFolders } from '../kernel/pins.ts'
 import { findLeftovers } from '../migrate/leftovers.ts'
 import { runningProxies } from '../migrate/proxies.ts'
 import { attempt, type Finding, ok, trouble } from './finding.ts'
@@ -30,7 +30,11 @@ function onUplinks({ bpffs }: Config, uplinks: readonly Device[]): Finding {
     'programs of others on uplinks',
     false,
     () => {
-      const ours = new Set(listAttachments(pinFolder(bpffs)).map(({ programId }) => programId))
+      const ours = new Set(
+        allPinFolders(bpffs)
+          .flatMap(listAttachments)
+          .map(({ programId }) => programId),
+      )
       const found = uplinks.flatMap(({ name, ifindex }) =>
         DIRECTIONS.flatMap(direction =>
           programsOn(ifindex, direction)
@@ -74,7 +78,11 @@ function onCgroup({ cgroup, bpffs, podPath }: Config): Finding {
 }
 
 function programsAt(cgroup: string, bpffs: string): string[] {
-  const ours = new Set(listHooks(pinFolder(bpffs)).map(({ programId }) => programId))
+  const ours = new Set(
+    allPinFolders(bpffs)
+      .flatMap(listHooks)
+      .map(({ programId }) => programId),
+  )
   const fd = check(bridge.openFolder(cgroup), 'open cgroup', cgroup)
   try {
     const found = Object.values(HOOKS).map(hook => bridge.attachedPrograms(fd, hook))

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Config } from '../config.ts'
 import { isHeld } from '../kernel/exclusive.ts'
-import { pinFolder } from '../kernel/pins.ts'
+import { allPinFolders } from '../kernel/pins.ts'
 import { parseBindAddress } from '../serve/bind-address.ts'
 import { type Finding, ok, trouble } from './finding.ts'
 
@@ -13,7 +13,7 @@ export async function healthPort({ bpffs, healthzBindAddress }: Config): Promise
   const name = 'health port'
   const address = parseBindAddress(healthzBindAddress)
   if (address === undefined) return ok(name, 'none is configured')
-  if (isHeld(pinFolder(bpffs))) return ok(name, `${healthzBindAddress}, an agent of evenkeel runs here`)
+  if (allPinFolders(bpffs).some(isHeld)) return ok(name, `${healthzBindAddress}, an agent of evenkeel runs here`)
   const error = await listenOnce(address.port, address.host)
   if (error === undefined) return ok(name, `${healthzBindAddress} is free`)
   return trouble(name, false, {

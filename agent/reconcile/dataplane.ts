@@ -25,7 +25,7 @@ import { MismatchError } from '../kernel/mismatch.ts'
 import type { LoadedObject } from '../kernel/objects.ts'
 import { newOperations, type Operations } from '../kernel/operations.ts'
 import { openPerCpuMap, type PerCpuMap } from '../kernel/percpu.ts'
-import { openPinnedMap, pinFolder } from '../kernel/pins.ts'
+import { openPinnedMap, otherVersions, pinFolder } from '../kernel/pins.ts'
 import type { MapName } from '../kernel/takeover.ts'
 
 /** What the socket path remembers of sockets. */
@@ -101,7 +101,8 @@ export function pinnedDataplane(bpffs: string): Dataplane {
     const fd = open(name)
     if (fd !== undefined) return fd
     const path = `${MAPS[name].name} in ${folder.path}`
-    throw new MismatchError(`There is no map ${path}`, 'Does the agent run on this node (evenkeel run)?')
+    const hint = otherVersions(bpffs) || 'Does the agent run on this node (evenkeel run)?'
+    throw new MismatchError(`There is no map ${path}`, hint)
   }
   return openDataplane(required, socketFd === undefined ? undefined : required, false)
 }

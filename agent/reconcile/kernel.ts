@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import { bridge } from '../kernel/bridge.ts'
 import { checkValue, KernelError } from '../kernel/errno.ts'
 import { HOOKS, listHooks } from '../kernel/hooks.ts'
+import { beginMigration, type Migration, type MigrationOptions } from '../kernel/migration.ts'
 import { cgroupRoot } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
@@ -21,6 +22,10 @@ export interface Kernel {
   readonly dataplane: Dataplane
   readonly devices: AttachedDevices
   readonly xdp: XdpUplinks
+  /**
+   * Runs what attaches programs. Those of another version go on until then: `attach` exchanges them, and what they leave is removed.
+   */
+  readonly flip: (attach: () => void) => void
   /** Puts the socket path in place, when it is configured. */
   readonly attachSockets: () => void
   /** Takes away a socket path that an earlier configuration had put in place and this one has not. */
@@ -31,10 +36,20 @@ export interface Kernel {
   close(): void
 }
 
-/** Throws KernelError and MismatchError. */
-export function openKernel(config: Config, log: Logger): Kernel {
+/** `onStep`: see MigrationOptions. Throws KernelError and MismatchError. */
+export function openKernel(config: Config, log: Logger, onStep?: MigrationOptions['onStep']): Kernel {
   const folder = pinFolder(config.bpffs)
-  const first = loader(config, folder, log)
+  const migration = beginMigration({ root: config.bpffs, note: line => log.warn(line), onStep })
+  try {
+    return withMaps(config, folder, log, migration)
+  } catch (error) {
+    migration?.close()
+    throw error
+  }
+}
+
+function withMaps(config: Config, folder: PinFolder, log: Logger, migration: Migration | undefined): Kernel {
+  const first = loader(config, folder, log, migration)
   // Maps first; the programs take the verifier a second, and only nodes with such devices need them.
   const maps = first('tc', { programs: [] })
   const load: Load = (name, options = {}) =>
@@ -49,6 +64,7 @@ export function openKernel(config: Config, log: Logger): Kernel {
     dataplane,
     devices: attachedDevices(folder, programs.of),
     xdp: xdpUplinks({ folder, mode: config.xdp, dataplane, programFd: xdp.fd }),
+    flip: attach => (migration === undefined ? attach() : migration.flip(attach)),
     attachSockets: () => sockets?.attach(),
     detachSockets() {
       if (sockets === undefined) detachSocketPath(folder)
@@ -59,6 +75,7 @@ export function openKernel(config: Config, log: Logger): Kernel {
     }),
     destroyStaleSockets: () => sockets?.stale?.request(),
     close() {
+      migration?.close()
       sockets?.close()
       dataplane.close()
       programs.close()
@@ -77,7 +94,12 @@ interface LoadOptions {
 
 type Load = (name: string, options?: LoadOptions) => LoadedObject
 
-function loader({ sizes, eventSample, icmpPerSecond }: Config, folder: PinFolder, log: Logger): Load {
+function loader(
+  { sizes, eventSample, icmpPerSecond }: Config,
+  folder: PinFolder,
+  log: Logger,
+  inheritance: Migration | undefined,
+): Load {
   const netnsCookie = bridge.netnsCookie()
   const settings: LoadRequest['settings'] = {
     eventSample,
@@ -90,6 +112,7 @@ function loader({ sizes, eventSample, icmpPerSecond }: Config, folder: PinFolder
     const object = loadObject({
       file,
       folder,
+      inheritance,
       settings: { ...settings, ...own },
       sizes: { ...sizes, counters: sizes.services },
       ...(programs && { programs }),
