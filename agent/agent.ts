@@ -177,8 +177,8 @@ function attach({ kernel, network }: Parts): void {
 }
 
 function contextOf(config: Config, node: Node | null): CompileContext {
-  const { nodeName, serviceProxyName, externalIPs } = config
-  return { nodeName, node, serviceProxyName, externalIPs }
+  const { nodeName, serviceProxyName, externalIPs, dsr } = config
+  return { nodeName, node, serviceProxyName, externalIPs, dsr }
 }
 
 /** Sockets choose their own source address: whoever wants all clients masqueraded wants every packet to pass through programs. */

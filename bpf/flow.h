@@ -42,6 +42,9 @@ EK_ALWAYS_INLINE bool ek_flow_backend_gone(const struct ek_flow *flow)
 	__u32 id = flow->backend;
 	struct ek_backend *backend = bpf_map_lookup_elem(&ek_backends, &id);
 
+	/* Another node chose it. */
+	if (!id)
+		return false;
 	return !backend || backend->generation != flow->generation ||
 	       backend->state == EK_BACKEND_FREE;
 }
@@ -72,24 +75,28 @@ EK_ALWAYS_INLINE void ek_flow_next(const struct ek_packet *p, const struct ek_fl
 {
 	const __u8 both = EK_FLOW_FIN_FORWARD | EK_FLOW_FIN_REPLY;
 	bool reply = flow->flags & EK_FLOW_REPLY;
+	/* Replies pass this node by: an ACK tells that there was one, and a FIN is the last that is
+	 * sure to be seen. Forged datagrams look like answered ones. */
+	bool direct = flow->flags & EK_FLOW_DSR && flow->flags & EK_FLOW_FORWARD && !reply &&
+		      p->tuple.proto == IPPROTO_TCP;
 
 	*state = flow->state;
 	*flags = flow->flags;
-	if (reply)
+	if (reply || (direct && p->tcp_flags & EK_TCP_ACK))
 		*flags |= EK_FLOW_ANSWERED;
-	else if (flow->flags & EK_FLOW_ANSWERED && !ek_is_opening_syn(p))
+	if (!reply && *flags & EK_FLOW_ANSWERED && !ek_is_opening_syn(p))
 		*flags |= EK_FLOW_ASSURED;
 	if (flow->state == EK_FLOW_DATAGRAM || p->fragment == EK_LATER_FRAGMENT)
 		return;
 	if (p->tcp_flags & EK_TCP_FIN)
-		*flags |= reply ? EK_FLOW_FIN_REPLY : EK_FLOW_FIN_FORWARD;
+		*flags |= direct ? both : reply ? EK_FLOW_FIN_REPLY : EK_FLOW_FIN_FORWARD;
 	if (p->tcp_flags & EK_TCP_RST || (*flags & both) == both)
 		*state = EK_FLOW_CLOSING;
 	else if (flow->state == EK_FLOW_CLOSING)
 		return;
 	else if (*flags & both)
 		*state = EK_FLOW_HALF_CLOSED;
-	else if (reply)
+	else if (reply || (direct && p->tcp_flags & EK_TCP_ACK))
 		*state = EK_FLOW_ESTABLISHED;
 }
 
@@ -177,6 +184,9 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(ek_ctx *ctx, const struct ek_tuple *tup
 		return EK_REASON_FLOW_NOT_STORED;
 	ek_flow_partner_value(tuple, forward, reply);
 	for (int i = 0; i < EK_SNAT_TRIES; i++) {
+		/* Packets without a note would have the client's own port. */
+		if (i && forward->flags & EK_FLOW_DSR)
+			return EK_REASON_PORTS_EXHAUSTED;
 		if (i)
 			forward->sport =
 				bpf_htons(EK_SNAT_FIRST + (first + i * 277) % EK_SNAT_COUNT);

@@ -43,6 +43,7 @@ struct ek_packet {
 	__u8 fragment;	/* enum ek_fragment_kind */
 	__u8 kind;	/* enum ek_packet_kind */
 	__u8 tcp_flags; /* EK_TCP_* */
+	__u8 direct;	/* at an uplink: its Service wants replies to pass this node by */
 };
 
 #define EK_TCP_FIN 0x01

@@ -46,6 +46,7 @@ enum ek_frontend_flag {
 	EK_FRONTEND_DROP = 2,	 /* when the pool is empty: drop, else refuse */
 	EK_FRONTEND_ADDRESS = 4, /* no Service port: refuse */
 	EK_FRONTEND_RANGES = 8,	 /* only for clients in ek_ranges */
+	EK_FRONTEND_DSR = 16,	 /* backends elsewhere answer the client directly */
 };
 
 /*
@@ -139,9 +140,12 @@ enum ek_flow_flag {
 	EK_FLOW_FIN_FORWARD = 4,
 	EK_FLOW_FIN_REPLY = 8,
 	EK_FLOW_FORWARD = 16,  /* goes on to another node, in this node's name */
-	EK_FLOW_ANSWERED = 32, /* a reply was seen */
+	EK_FLOW_ANSWERED = 32, /* a reply was seen (or, of an EK_FLOW_DSR that is opening and whose
+				  replies are not seen here: a second SYN) */
 	EK_FLOW_ASSURED =
-		64, /* and the client went on after it: it is there, and no forged source */
+		64,	   /* and the client went on after it: it is there, and no forged source */
+	EK_FLOW_DSR = 128, /* with EK_FLOW_FORWARD: replies pass this node by; else: another node
+			      was dialled, which chose the backend (`backend` is 0) */
 };
 
 /*
@@ -272,7 +276,9 @@ enum ek_reason {
 	EK_REASON_HOPS = 13,		  /* answered: as many routers as the sender allows */
 	EK_REASON_SOURCE_RANGE = 14,   /* dropped: the client is outside loadBalancerSourceRanges */
 	EK_REASON_ANSWERS_CAPPED = 15, /* dropped: an ICMP answer more than icmpPerSecond */
-	EK_REASON_COUNT = 16,
+	EK_REASON_DSR_UNKNOWN = 16,    /* dropped: another node was dialled, at no Service's
+					  address with DSR */
+	EK_REASON_COUNT = 17,
 };
 
 enum ek_event_type {

@@ -3,12 +3,14 @@
  * The packet path at an uplink, for clients outside: nodePorts, load balancers' and
  * external addresses. A backend on this node gets the client's own address, and the
  * reply is undone on its way out; one on another node is talked to in this node's
- * name, and both directions come in here.
+ * name, and both directions come in here, unless the Service wants direct returns.
  */
 #include "hook_tc.h"
 #include "forward.h"
 #include "lookup.h"
 #include "outside.h"
+#include "tell.h"
+#include "told.h"
 
 /*
  * A later fragment of a datagram whose first one taught us nothing. At an address of this node
@@ -26,9 +28,11 @@ EK_ALWAYS_INLINE int ek_unknown_fragment(struct ek_packet *p)
 	return ek_drop(p, 0, EK_REASON_FRAGMENT_UNKNOWN);
 }
 
-EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
+/* A subprogram, so that its stack does not stand under that of ek_take_note(). */
+static __noinline int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 {
 	struct ek_frontend *frontend;
+	bool unanswered = false;
 	struct ek_flow *flow;
 	int verdict;
 
@@ -40,8 +44,11 @@ EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 		return ek_unknown_fragment(p);
 	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
 	if (flow) {
-		if (ek_flow_serves(p, flow))
+		unanswered = ek_is_unanswered(p, flow);
+		if (!unanswered && ek_flow_serves(p, flow)) {
+			ek_tell_news(skb, p, flow);
 			return ek_follow(skb, p, flow);
+		}
 		ek_flow_forget_partner(&p->tuple, flow);
 	}
 	if (p->fragment == EK_LATER_FRAGMENT)
@@ -55,7 +62,9 @@ EK_ALWAYS_INLINE int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p)
 		return ek_drop(p, frontend->service, EK_REASON_SOURCE_RANGE);
 	if (!frontend->slots)
 		return ek_nobody(skb, p, frontend);
-	return ek_open(skb, p, frontend, ek_choose_source);
+	p->direct = frontend->flags & EK_FRONTEND_DSR && !unanswered && !ek_is_masqueraded(p) &&
+		    p->tuple.proto != IPPROTO_SCTP;
+	return ek_open(skb, p, frontend, ek_choose_name);
 }
 
 EK_ALWAYS_INLINE int ek_to_outside(struct __sk_buff *skb, struct ek_packet *p)
@@ -81,9 +90,13 @@ SEC("tc")
 int tc_uplink_ingress(struct __sk_buff *skb)
 {
 	struct ek_packet *p = ek_packet_of(EK_DIR_ENTER);
+	int told;
 
 	if (!p || skb->pkt_type != EK_PACKET_HOST || !ek_packet_read(skb, p))
 		return EK_PASS;
+	told = ek_may_have_note(p) ? ek_take_note(skb) : EK_TOLD_NOTHING;
+	if (told != EK_TOLD_NOTHING)
+		return told == EK_TOLD_TAKEN ? EK_PASS : TC_ACT_SHOT;
 	return ek_from_outside(skb, p);
 }
 

@@ -25,6 +25,8 @@ export interface RenderedFrontend {
   readonly backends: readonly string[]
   /** What a client gets when there are no backends. */
   readonly onEmpty: Frontend['onEmpty']
+  /** Only there where backends of other nodes answer the client directly. */
+  readonly forwarding?: 'dsr'
 }
 
 export interface Rendered {
@@ -61,6 +63,7 @@ function renderFrontend(service: ServiceKey, port: CompiledPort, frontend: Front
       .filter(({ pools }) => pools & (1 << frontend.pool))
       .map(backend => hostPort(backend.address, backend.port)),
     onEmpty: frontend.onEmpty,
+    ...(frontend.forwarding && { forwarding: frontend.forwarding }),
   }
 }
 

@@ -16,6 +16,8 @@ export interface LiveService {
   readonly backends: readonly string[]
   readonly affinitySeconds: number
   readonly onEmpty: 'refuse' | 'drop'
+  /** Only there where backends of other nodes answer outside clients directly. */
+  readonly forwarding?: 'dsr'
   /** Since the Service port was first seen; the same for all its frontends. */
   readonly connections: bigint
   readonly packets: bigint
@@ -50,6 +52,7 @@ function liveService(
     backends: backendsOf(dataplane, value),
     affinitySeconds: value.affinity,
     onEmpty: value.flags & FrontendFlag.DROP ? 'drop' : 'refuse',
+    ...(value.flags & FrontendFlag.DSR ? { forwarding: 'dsr' as const } : {}),
     connections: counters?.connections ?? 0n,
     packets: counters?.packets ?? 0n,
     bytes: counters?.bytes ?? 0n,

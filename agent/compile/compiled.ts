@@ -36,6 +36,8 @@ export interface Frontend {
   readonly pool: PoolIndex
   /** What happens when the pool is empty. */
   readonly onEmpty: 'refuse' | 'drop'
+  /** Backends of other nodes answer the client directly; undefined: through this node. */
+  readonly forwarding?: 'dsr'
 }
 
 /** Canonical text of an address, and bits. */

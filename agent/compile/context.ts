@@ -15,4 +15,6 @@ export interface CompileContext {
   readonly serviceProxyName: string
   /** false: externalIPs of Services are not served. Default true. */
   readonly externalIPs?: boolean
+  /** Backends elsewhere answer outside clients directly, unless the Service says otherwise. Default false. */
+  readonly dsr?: boolean
 }

@@ -4,6 +4,7 @@
 import type { Family } from '../address.ts'
 import type { Service, ServicePort, TrafficPolicy } from '../objects.ts'
 import type { Frontend, PoolIndex } from './compiled.ts'
+import type { Forwarding } from './forwarding.ts'
 import type { Vips } from './vips.ts'
 
 /** The address of nodePorts: any of the node. */
@@ -23,14 +24,22 @@ export function poolOf(family: Family, policy: TrafficPolicy): PoolIndex {
  * because externalTrafficPolicy rules clients outside alone; one in the cluster is served as if it were Cluster.
  * `anywhere`: some endpoint could serve, be it on another node.
  */
-export function frontendsOf(service: Service, port: ServicePort, vips: Vips, anywhere: boolean): readonly Frontend[] {
+export function frontendsOf(
+  service: Service,
+  port: ServicePort,
+  vips: Vips,
+  { anywhere, forwarding }: { readonly anywhere: boolean; readonly forwarding: Forwarding },
+): readonly Frontend[] {
   const { internalTrafficPolicy, externalTrafficPolicy } = service
   const made: Frontend[] = []
   function add(kind: Frontend['kind'], address: string, scope: Frontend['scope'], policy: TrafficPolicy): void {
     const number = kind === 'nodePort' ? port.nodePort : port.port
     if (made.some(other => other.address === address && other.scope === scope && other.port === number)) return
     const onEmpty = policy === 'Local' && anywhere ? 'drop' : 'refuse'
-    made.push({ address, port: number, scope, kind, policy, pool: poolOf(vips.family, policy), onEmpty })
+    // Backends of a Local policy are on this node.
+    const isDirect = forwarding === 'dsr' && scope === 'external' && policy === 'Cluster' && port.protocol !== 'SCTP'
+    const pool = poolOf(vips.family, policy)
+    made.push({ address, port: number, scope, kind, policy, pool, onEmpty, ...(isDirect && { forwarding }) })
   }
   function addExternal(kind: Frontend['kind'], address: string): void {
     add(kind, address, 'cluster', 'Cluster')

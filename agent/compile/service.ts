@@ -8,6 +8,7 @@ import type { CompiledPort, CompiledService, ServicePortName } from './compiled.
 import type { CompileContext } from './context.ts'
 import { eligible } from './eligible.ts'
 import { candidatesOf, type ReadSlice, readSlices } from './endpoints.ts'
+import { type Forwarding, forwardingOf } from './forwarding.ts'
 import { frontendsOf } from './frontends.ts'
 import { usablePorts } from './ports.ts'
 import { sourceRangesOf } from './source-ranges.ts'
@@ -46,17 +47,23 @@ function compilePorts(view: ServiceView, context: CompileContext, warn: Warn): r
   const families = vips.map(({ family }) => family)
   const slices = slicesOf(view, families, warn)
   const sourceRanges = sourceRangesOf(view.service, warn)
+  const forwarding = forwardingOf(view.service, context.dsr ?? false, warn)
   return usablePorts(view.service, warn).map(port => ({
-    ...compilePort(view.service, port, vips, slices, context),
+    ...compilePort(view.service, port, { vips, slices, forwarding }, context),
     ...(sourceRanges && { sourceRanges }),
   }))
+}
+
+interface OfService {
+  readonly vips: readonly Vips[]
+  readonly slices: readonly ReadSlice[]
+  readonly forwarding: Forwarding
 }
 
 function compilePort(
   service: Service,
   port: ServicePort,
-  vips: readonly Vips[],
-  slices: readonly ReadSlice[],
+  { vips, slices, forwarding }: OfService,
   context: CompileContext,
 ): CompiledPort {
   const { nodeName, node } = context
@@ -64,7 +71,7 @@ function compilePort(
   const halves = vips.map(vip => {
     const candidates = candidatesOf(slices, { ...port, family: vip.family }, nodeName)
     const serving = eligible(candidates, place)
-    const frontends = frontendsOf(service, port, vip, serving.anywhere)
+    const frontends = frontendsOf(service, port, vip, { anywhere: serving.anywhere, forwarding })
     return { frontends, backends: backendsOf(candidates, serving, frontends), family: vip.family }
   })
   return {

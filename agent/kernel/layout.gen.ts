@@ -69,6 +69,7 @@ export const FlowFlag = {
   FORWARD: 16,
   ANSWERED: 32,
   ASSURED: 64,
+  DSR: 128,
 } as const
 export type FlowFlag = (typeof FlowFlag)[keyof typeof FlowFlag]
 export function flowFlagNames(bits: number): string[] {
@@ -94,6 +95,7 @@ export const FrontendFlag = {
   DROP: 2,
   ADDRESS: 4,
   RANGES: 8,
+  DSR: 16,
 } as const
 export type FrontendFlag = (typeof FrontendFlag)[keyof typeof FrontendFlag]
 export function frontendFlagNames(bits: number): string[] {
@@ -138,7 +140,8 @@ export const Reason = {
   HOPS: 13,
   SOURCE_RANGE: 14,
   ANSWERS_CAPPED: 15,
-  COUNT: 16,
+  DSR_UNKNOWN: 16,
+  COUNT: 17,
 } as const
 export type Reason = (typeof Reason)[keyof typeof Reason]
 export function reasonName(value: number): string {
@@ -1043,7 +1046,7 @@ export const MAPS = {
     perCpu: true,
     key: u32Codec,
     value: u64Codec,
-    maxEntries: 16,
+    maxEntries: 17,
     flags: 0,
   }),
   services: layout({

@@ -143,13 +143,14 @@ function frontendValue(
   port: CompiledPort,
   service: number,
   table: LiveTable | undefined,
-  { pool, onEmpty, kind }: Frontend,
+  { pool, onEmpty, kind, forwarding }: Frontend,
 ): FrontendValue {
   const filtered = port.sourceRanges !== undefined && kind === 'loadBalancer'
   const flags =
     (table?.wide ? FrontendFlag.WIDE : 0) |
     (onEmpty === 'drop' ? FrontendFlag.DROP : 0) |
-    (filtered ? FrontendFlag.RANGES : 0)
+    (filtered ? FrontendFlag.RANGES : 0) |
+    (forwarding === 'dsr' ? FrontendFlag.DSR : 0)
   return {
     service,
     table: table?.run.start ?? 0,

@@ -95,7 +95,7 @@ function offsets<T>(codec: Codec<T>, ...paths: readonly string[]): (path: string
   return path => known.get(path)!
 }
 
-/** Whether the backend that a flow's or affinity entry's bytes name is gone, or its id has another meaning by now. */
+/** Whether the backend that a flow's bytes name is gone, or its id has another meaning by now. Id 0: another node chose it. */
 function backendGone(dataplane: Dataplane): (values: Buffer, at: number) => boolean {
   const { memory, stride } = dataplane.backends
   const flow = offsets(flowCodec, 'backend', 'generation')
@@ -104,6 +104,7 @@ function backendGone(dataplane: Dataplane): (values: Buffer, at: number) => bool
     const id = values.readUInt32LE(at + flow('backend'))
     const generation = values.readUInt32LE(at + flow('generation'))
     const start = id * stride
+    if (id === 0) return false
     return (
       memory.readUInt8(start + backend('state')) === BackendState.FREE ||
       memory.readUInt32LE(start + backend('generation')) !== generation

@@ -39,6 +39,8 @@ export interface ServiceFields {
   readonly drop?: boolean
   /** Only clients in ek_ranges. */
   readonly ranges?: boolean
+  /** Backends elsewhere answer outside clients directly. */
+  readonly dsr?: boolean
 }
 
 export interface Service {
@@ -87,7 +89,10 @@ export function setPool(
   for (let at = 0; at < bytes.length; at += BLOCK_SIZE)
     dataplane.tables.update(next.block++, bytes.subarray(at, at + BLOCK_SIZE))
   const flags =
-    (wide ? FrontendFlag.WIDE : 0) | (fields.drop ? FrontendFlag.DROP : 0) | (fields.ranges ? FrontendFlag.RANGES : 0)
+    (wide ? FrontendFlag.WIDE : 0) |
+    (fields.drop ? FrontendFlag.DROP : 0) |
+    (fields.ranges ? FrontendFlag.RANGES : 0) |
+    (fields.dsr ? FrontendFlag.DSR : 0)
   const value: Frontend = {
     service,
     table,

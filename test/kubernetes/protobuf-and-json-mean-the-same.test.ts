@@ -32,7 +32,10 @@ for (const [resource, make] of KINDS)
     return t.pass()
   })
 
-const METADATA = { labels: { 'service.kubernetes.io/x': 'y', app: 'web' }, annotations: { a: 'b'.repeat(2_000) } }
+const METADATA = {
+  labels: { 'service.kubernetes.io/x': 'y', app: 'web' },
+  annotations: { a: 'b'.repeat(2_000), 'evenkeel.io/forwarding': 'dsr' },
+}
 
 /** What an agent knows after all that can happen to objects has happened. */
 const SCENARIO: readonly ((server: Awaited<ReturnType<typeof startServer>>) => unknown)[] = [
@@ -60,6 +63,7 @@ t.test('the same scenario, listed or watched, in both encodings', async t => {
       await reading.until(() => reading.services.get('default/web')?.slices.length === 0)
       t.same(new Set(server.asked.map(({ encoding }) => encoding)), new Set([encodings.at(-1)]))
       t.same([...reading.complaints], [])
+      t.same(reading.services.get('default/b')?.service.annotations, { 'evenkeel.io/forwarding': 'dsr' })
       ends.push({ services: Object.fromEntries(reading.services), node: reading.node() })
     }
   for (const end of ends.slice(1)) t.same(end, ends[0])

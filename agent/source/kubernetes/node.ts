@@ -2,14 +2,14 @@
 /** Node (v1) of the API: the fields that are used. */
 import type { Node, Taint } from '../../objects.ts'
 import { items, mapping, type Raw, text, texts } from './raw.ts'
-import { labelsWith } from './service.ts'
+import { namedWith } from './service.ts'
 
 const LABELS = 'topology.kubernetes.io/'
 
 export function readNode(raw: Raw): Node {
   const metadata = mapping(raw, 'metadata', '')
   const spec = mapping(raw, 'spec', '')
-  const labels = labelsWith(LABELS, metadata)
+  const labels = namedWith(LABELS, 'labels', metadata)
   const podCIDRs = texts(spec, 'podCIDRs', 'spec.')
   const podCIDR = text(spec, 'podCIDR', 'spec.')
   return {

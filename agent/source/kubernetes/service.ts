@@ -10,6 +10,8 @@ const POLICIES: readonly TrafficPolicy[] = ['Cluster', 'Local']
 const DEFAULT_AFFINITY_SECONDS = 10_800
 /** Labels of other names decide nothing. */
 const LABELS = 'service.kubernetes.io/'
+/** The same for annotations, and those of tools are long. */
+const ANNOTATIONS = 'evenkeel.io/'
 
 export function readService(raw: Raw): Service {
   const metadata = mapping(raw, 'metadata', '')
@@ -18,8 +20,8 @@ export function readService(raw: Raw): Service {
     namespace: shared(text(metadata, 'namespace', 'metadata.')),
     name: text(metadata, 'name', 'metadata.'),
     uid: text(metadata, 'uid', 'metadata.'),
-    labels: labelsWith(LABELS, metadata),
-    annotations: NO_TEXTS,
+    labels: namedWith(LABELS, 'labels', metadata),
+    annotations: namedWith(ANNOTATIONS, 'annotations', metadata),
     created: time(metadata, 'creationTimestamp', 'metadata.'),
     type: oneOf(spec, 'type', 'spec.', TYPES, 'ClusterIP'),
     ...addressesOf(spec, mapping(raw, 'status', '')),
@@ -31,12 +33,16 @@ export function readService(raw: Raw): Service {
 /** One for all objects that have none. */
 const NO_TEXTS: Readonly<Record<string, string>> = Object.freeze({})
 
-/** The labels whose names begin so. */
-export function labelsWith(prefix: string, metadata: Raw): Readonly<Record<string, string>> {
-  const labels = mapping(metadata, 'labels', 'metadata.')
-  const names = Object.keys(labels).filter(name => name.startsWith(prefix))
+/** The labels or annotations whose names begin so. */
+export function namedWith(
+  prefix: string,
+  field: 'labels' | 'annotations',
+  metadata: Raw,
+): Readonly<Record<string, string>> {
+  const all = mapping(metadata, field, 'metadata.')
+  const names = Object.keys(all).filter(name => name.startsWith(prefix))
   if (names.length === 0) return NO_TEXTS
-  return Object.fromEntries(names.map(name => [name, text(labels, name, 'metadata.labels.')]))
+  return Object.fromEntries(names.map(name => [name, text(all, name, `metadata.${field}.`)]))
 }
 
 function addressesOf(spec: Raw, status: Raw) {
