@@ -2,7 +2,7 @@
 /** kube-proxy itself, of the binary that KUBE_PROXY names, in a node's namespace. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync, writeFileSync } from 'node:fs'
+import { openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lab } from '../lab/lab.ts'
@@ -49,7 +49,7 @@ function startProxy(lab: Lab, binary: string, mode: string): ChildProcess {
   ]
   writeFileSync(kubeconfig, JSON.stringify(kubeconfigOf()))
   writeFileSync(config, JSON.stringify(configurationOf(mode, kubeconfig)))
-  const log = openSync(join(lab.folder, 'kube-proxy.log'), 'a')
+  const log = openSync(logOf(lab), 'a')
   return lab.spawn(NODE, [binary, '--config', config], { stdio: ['ignore', log, log] })
 }
 
@@ -81,7 +81,13 @@ async function untilServed(lab: Lab, tested: readonly ProxiedPort[], proxy: Chil
     const dial = `exec 3<>/dev/tcp/${clusterIP}/${port}`
     const { code } = await lab.exec(NODE, ['timeout', '1', 'bash', '-c', dial])
     if (code === 0) return
-    if (proxy.exitCode !== null) break
+    if (proxy.exitCode !== null || proxy.signalCode !== null) break
   }
-  throw new Error(`kube-proxy does not serve ${clusterIP}:${port}: see ${join(lab.folder, 'kube-proxy.log')}`)
+  // The file goes with the lab.
+  const said = readFileSync(logOf(lab), 'utf8').trim().split('\n').slice(-20).join('\n')
+  throw new Error(`kube-proxy does not serve ${clusterIP}:${port}; what it said last:\n${said}`)
+}
+
+function logOf(lab: Lab): string {
+  return join(lab.folder, 'kube-proxy.log')
 }

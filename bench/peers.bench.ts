@@ -12,7 +12,7 @@ import { benchOptions, printReport, type Report, type Series, saveReport } from 
 const options = benchOptions("Evenkeel, and rules like kube-proxy's, against direct connections, in the lab.", {
   rounds: [12, 'how often all take turns, twice each; at least 8'],
   requests: [200, 'in a turn (connections: half as many)'],
-  milliseconds: [150, 'that wrk runs in a turn'],
+  milliseconds: [150, 'that wrk runs in a turn, 1,000 at most'],
   services: [50_000, 'at most; less is quicker'],
   outside: [1_000, 'Services beside the nodePort'],
 })
