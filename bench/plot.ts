@@ -95,7 +95,7 @@ function barPlot({ title, unit, over, lines }: Series): string {
     return [
       text(NAMES - 8, top + 13, 'end', name),
       `<rect x="${NAMES}" y="${top}" width="${width.toFixed(1)}" height="${BAR - 8}" fill="${colourOf(i)}"/>`,
-      text(NAMES + width + 6, top + 13, 'start', `${numberText(y)} ${unit}`),
+      text(NAMES + width + 6, top + 13, 'start', unit === 'ratio' ? numberText(y) : `${numberText(y)} ${unit}`),
     ].join('')
   })
   const below = text(NAMES, bars.length * BAR + 18, 'start', bars[0] ? `at ${numberText(bars[0].x)} ${over}` : '')

@@ -100,7 +100,8 @@ function section(report: SavedReport): string {
   const judged = rows.filter(({ target }) => target)
   if (series.length === 0 && judged.length === 0) return ''
   const figures = series.map(
-    one => `<figure><figcaption>${escapeText(`${one.title}, ${one.unit}`)}</figcaption>${plot(one)}</figure>`,
+    one =>
+      `<figure><figcaption>${escapeText(one.unit === 'ratio' ? one.title : `${one.title}, ${one.unit}`)}</figcaption>${plot(one)}</figure>`,
   )
   const bars = judged.map(row => [
     escapeText(row.what),
