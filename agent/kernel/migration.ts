@@ -6,8 +6,8 @@
  * 1. Own maps of another layout are put aside: the folder gets another name. Links stay attached, wherever their pins are.
  * 2. Maps that this version can use as they are get a second pin in its folder: nothing is copied, nothing can be missed.
  * 3. Maps of another layout are made, filled, and pinned when they are full.
- * 4. Pins of links move, one by one; then programs are exchanged, one by one, each in one step.
- * 5. What the old programs wrote until then is copied, and the old folder goes.
+ * 4. Pins of links move, one by one; then programs are exchanged, one by one, each in one step. Those for answers get company instead.
+ * 5. What the old programs wrote until then is copied, and the old folder goes, and with it the old programs for answers.
  */
 import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -176,10 +176,16 @@ function followMap(own: PinFolder, copied: Copied): void {
   }
 }
 
+/**
+ * Programs for answers. The new ones come beside the old ones, which go with their folder: whichever version's maps know of a connection,
+ * its answers are translated.
+ */
+const ANSWERS = /^(tc_egress|sock_recvmsg|sock_peername|sock_release)/
+
 /** Where the agent looks for links, so that it exchanges their programs in place of attaching beside them. */
 function adoptLinks(from: PinFolder, own: PinFolder, onStep: (step: string) => void): void {
   for (const name of linksIn(from)) {
-    if (existsSync(join(own.links, name))) continue
+    if (ANSWERS.test(name) || existsSync(join(own.links, name))) continue
     renameSync(join(from.links, name), join(own.links, name))
     onStep(`adopted ${name}`)
   }
