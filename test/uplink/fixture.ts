@@ -58,6 +58,8 @@ export interface Cluster {
   ip(where: string, ...lines: readonly string[]): Promise<void>
   /** By node's, client's or pod's name. */
   address(name: string, family?: Family): string
+  /** Ends a node's agent and starts it with another mode. */
+  switchXdp(node: string, mode: XdpMode | 'auto'): Promise<void>
   /** What was turned away on a node for a reason. */
   rejected(node: string, reason: number): bigint
 }
@@ -106,11 +108,12 @@ async function xdpOf({ lab, xdp }: Cluster): Promise<readonly number[]> {
 async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster> {
   const { manifests, topology = TOPOLOGY, config = {} } = options
   const files = Object.entries(manifests).map(([name, all]) => [`${name}.yaml`, text(all)])
+  const configFile = configuration({ xdp, ...config })
   const lab = await upLab({
     name: `u${process.pid}x${clusters++}`,
     topology: { ...topology, xdp: xdp !== 'off' },
     manifests: Object.fromEntries(files),
-    config: configuration({ xdp, ...config }),
+    config: configFile,
   })
   const bpffs = await bpffsMount()
   const file = (name: string) => join(lab.manifests, `${name}.yaml`)
@@ -125,6 +128,11 @@ async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster
     async put(name, ...manifests) {
       await writeFile(`${file(name)}.new`, text(manifests))
       await rename(`${file(name)}.new`, file(name))
+    },
+    async switchXdp(node, mode) {
+      await writeFile(configFile, stringify({ ...config, xdp: mode }))
+      await lab.stopAgent(node)
+      await lab.startAgent(node)
     },
     remove: name => rm(file(name)),
     async settled(holds) {
