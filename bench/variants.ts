@@ -49,11 +49,11 @@ export const PARTS: readonly Variant[] = [
   },
   {
     name: 'all but counters',
-    edits: [{ file: 'tc.bpf.c', from: 'ek_count_packet(service, skb->len - p->l3);', to: '' }],
+    edits: [{ file: 'forward.h', from: 'ek_count_packet(service, skb->len - p->l3);', to: '' }],
   },
   {
     name: 'all but writing and sums',
-    edits: [{ file: 'tc.bpf.c', from: 'ek_rewrite(skb, p, to) || ', to: '' }],
+    edits: [{ file: 'forward.h', from: 'if (ek_rewrite(skb, p, &to))', to: 'if (false)' }],
   },
   {
     name: 'all but the sum',
