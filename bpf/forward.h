@@ -102,4 +102,20 @@ EK_ALWAYS_INLINE bool ek_follow_icmp(struct __sk_buff *skb, struct ek_packet *p,
 	return true;
 }
 
+/* What leaves this node, to a pod or to the outside: replies get the name that was dialled. */
+EK_ALWAYS_INLINE int ek_undo(struct __sk_buff *skb, struct ek_packet *p)
+{
+	struct ek_flow *flow;
+	int verdict;
+
+	if (p->kind == EK_KIND_ICMP_ERROR && ek_follow_icmp(skb, p, &verdict))
+		return verdict;
+	if (p->kind != EK_KIND_PORTS)
+		return EK_PASS;
+	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
+		return EK_PASS;
+	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
+	return flow ? ek_follow(skb, p, flow) : EK_PASS;
+}
+
 #endif

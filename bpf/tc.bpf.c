@@ -68,21 +68,6 @@ EK_ALWAYS_INLINE int ek_from_pod(struct __sk_buff *skb, struct ek_packet *p)
 	return ek_open(skb, p, frontend, ek_choose_source);
 }
 
-EK_ALWAYS_INLINE int ek_to_pod(struct __sk_buff *skb, struct ek_packet *p)
-{
-	struct ek_flow *flow;
-	int verdict;
-
-	if (p->kind == EK_KIND_ICMP_ERROR && ek_follow_icmp(skb, p, &verdict))
-		return verdict;
-	if (p->kind != EK_KIND_PORTS)
-		return EK_PASS;
-	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
-		return EK_PASS;
-	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
-	return flow ? ek_follow(skb, p, flow) : EK_PASS;
-}
-
 SEC("tc")
 int tc_pod_ingress(struct __sk_buff *skb)
 {
@@ -96,7 +81,7 @@ int tc_pod_egress(struct __sk_buff *skb)
 {
 	struct ek_packet *p = ek_packet_of(EK_DIR_LEAVE);
 
-	return p && ek_packet_read(skb, p) ? ek_to_pod(skb, p) : EK_PASS;
+	return p && ek_packet_read(skb, p) ? ek_undo(skb, p) : EK_PASS;
 }
 
 char ek_license[] SEC("license") = "Dual BSD/GPL";

@@ -67,21 +67,6 @@ static __noinline int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p
 	return ek_open(skb, p, frontend, ek_choose_name);
 }
 
-EK_ALWAYS_INLINE int ek_to_outside(struct __sk_buff *skb, struct ek_packet *p)
-{
-	struct ek_flow *flow;
-	int verdict;
-
-	if (p->kind == EK_KIND_ICMP_ERROR && ek_follow_icmp(skb, p, &verdict))
-		return verdict;
-	if (p->kind != EK_KIND_PORTS)
-		return EK_PASS;
-	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
-		return EK_PASS;
-	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
-	return flow ? ek_follow(skb, p, flow) : EK_PASS;
-}
-
 /* What a device hears beside its own (promiscuous, as a bridge's port) is not for this node to
  * answer. */
 #define EK_PACKET_HOST 0
@@ -105,7 +90,7 @@ int tc_uplink_egress(struct __sk_buff *skb)
 {
 	struct ek_packet *p = ek_packet_of(EK_DIR_LEAVE);
 
-	return p && ek_packet_read(skb, p) ? ek_to_outside(skb, p) : EK_PASS;
+	return p && ek_packet_read(skb, p) ? ek_undo(skb, p) : EK_PASS;
 }
 
 char ek_license[] SEC("license") = "Dual BSD/GPL";
