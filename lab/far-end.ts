@@ -14,3 +14,6 @@ const PROBE = join(import.meta.dirname, '../bpf/build/probe.bpf.o')
 export function farEndLine(device: string): string {
   return `link set dev ${device} xdpdrv object ${PROBE} program probe_xdp_frags`
 }
+
+/** `ip`, for a shell, in a bpffs of its own: when it loads an object it makes folders there, and leaves them (iproute2 6.1). */
+export const IP = `unshare --mount sh -c 'mount -t bpf bpf /sys/fs/bpf && exec ip "$@"' ip`

@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { type Confinement, runConfined } from './command.ts'
 import type { Configuration } from './configuration.ts'
 import { errorCode } from './error.ts'
+import { IP } from './far-end.ts'
 import { netnsPrefix } from './names.ts'
 
 /** Runs lines of `ip`, all or an error that shows the failed line. */
@@ -16,7 +17,7 @@ export async function configure(where: Confinement, configuration: Omit<Configur
   const { sysctls, lines, features = [] } = configuration
   const settings = Object.entries(sysctls).map(([path, value]) => `echo '${value}' >/proc/sys/net/${path}`)
   const switches = features.map(({ device, features }) => `ethtool -K ${device} ${features}`)
-  const script = ['set -e', ...settings, "ip -batch - <<'END'", ...lines, 'END', ...switches, '']
+  const script = ['set -e', ...settings, `${IP} -batch - <<'END'`, ...lines, 'END', ...switches, '']
   await runConfined(where, ['/bin/sh', '-s'], script.join('\n'))
 }
 

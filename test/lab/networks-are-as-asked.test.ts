@@ -30,6 +30,9 @@ const TOPOLOGY: TopologyInput = {
   xdp: true,
 }
 
+/** Others come and go meanwhile; what iproute2 would make has these names. */
+const made = () => ['ip', 'tc', 'xdp'].filter(folder => existsSync(join('/sys/fs/bpf', folder)))
+const before = made()
 const lab = await upLab({ name, topology: TOPOLOGY, agents: false })
 t.teardown(() => lab.down())
 
@@ -69,6 +72,7 @@ t.test('the far ends of uplinks are as XDP programs need them', async t => {
     t.match(inFabric('ip', 'link', 'show', 'dev', port), /prog\/xdp/, 'has a program, so that it is woken')
   }
   t.match(inFabric('ethtool', '-k', lab.plan.outside[0]!.uplink.port), /tx-checksumming: on/, 'a client has none')
+  t.same(made(), before, 'and bpffs is as it was')
 })
 
 t.test('a pod comes, answers, and goes', async t => {

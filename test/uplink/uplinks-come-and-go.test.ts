@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A second way out, made while the agent runs: replies leave where their client is; without its route the programs go. */
-import { FAR_END_FEATURES, farEndLine } from '../../lab/far-end.ts'
+import { FAR_END_FEATURES, farEndLine, IP } from '../../lab/far-end.ts'
 import { eventually, FAMILIES, prove, seen, type Test } from './fixture.ts'
 import { service } from './manifests.ts'
 
@@ -16,7 +16,7 @@ type Cluster = Parameters<Parameters<typeof prove>[1][string]>[1]
 
 async function ip(t: Test, { lab }: Cluster, where: string, ...lines: readonly string[]): Promise<void> {
   for (const line of lines) {
-    const { code, stderr } = await lab.exec(where, ['ip', ...line.split(' ')])
+    const { code, stderr } = await lab.exec(where, ['sh', '-c', `${IP} ${line}`])
     t.equal(code, 0, `${where}: ip ${line} ${stderr}`)
   }
 }
