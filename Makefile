@@ -25,6 +25,8 @@ TEST ?= test
 # Test files at a time. Those that measure or need the machine to themselves are listed under tap.serial in package.json.
 JOBS ?= 2
 
+# Of Kubernetes' own programs, those that benches need. KUBE_PROXY=debian: the one that is built of Debian's source.
+KUBERNETES = $(strip $(if $(filter api,$(BENCH)),kube-apiserver) $(if $(KUBE_PROXY),kube-proxy))
 # Without BENCH all but `api`, whose API server takes minutes to build.
 BENCHES = $(if $(BENCH),bench/$(BENCH).bench.ts,$(filter-out bench/api.bench.ts,$(wildcard bench/*.bench.ts)))
 
@@ -47,14 +49,15 @@ test: root build run-packages test-packages system
 	$(WITH_NODE) tap --reporter=tap --jobs=$(JOBS) $$files | tee build/test.tap | $(NODE) scripts/report-tests.ts || status=$$?; \
 	$(call give_back,build .tap); exit $$status
 
-##> test-apiserver  the same against a real kube-apiserver, which is built once; KUBE_APISERVER=/path for your own (needs root)
+##> test-apiserver  the same against real kube-apiserver and kube-proxy, built once; KUBE_APISERVER=/path, KUBE_PROXY=/path for your own (needs root)
 test-apiserver: TEST := $(if $(filter file,$(origin TEST)),test-apiserver,$(TEST))
 test-apiserver: root build run-packages test-packages apiserver-packages system
-	$(Q)programs=$$(scripts/install-apiserver); eval "$$programs"; $(MAKE) test TEST=$(TEST) JOBS=1
+	$(Q)programs=$$(scripts/install-kubernetes); eval "$$programs"; \
+	$(MAKE) test TEST=$(TEST) JOBS=1 KUBE_PROXY="$$KUBE_PROXY"
 
 ##> bench      measurements, each against a control in the same run, and a page of them; BENCH=packets for one (needs root)
-bench: root build run-packages bench-packages $(if $(filter api,$(BENCH)),apiserver-packages) system
-	$(Q)programs=$(if $(filter api,$(BENCH)),$$(scripts/install-apiserver)); eval "$$programs"; \
+bench: root build run-packages bench-packages $(if $(KUBERNETES),apiserver-packages) system
+	$(Q)programs=$(if $(KUBERNETES),$$(scripts/install-kubernetes $(KUBERNETES))); eval "$$programs"; \
 	status=0; for file in $(BENCHES); do $(NODE) $$file || status=$$?; done; $(NODE) bench/page.ts || status=$$?; \
 	$(call give_back,bench/results bench/build); exit $$status
 

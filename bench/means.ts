@@ -22,6 +22,8 @@ export interface Means {
   readonly most?: number
   /** Makes so many Services work beside those that are tested, in the place of those that were there before. */
   readonly serve: (lab: Lab, many: number, tested: readonly ProxiedPort[]) => Promise<void>
+  /** Where something of it runs on: not after this. Rules stay. */
+  readonly end?: () => Promise<void>
 }
 
 /** Where rules are: clients meet no other node's. */

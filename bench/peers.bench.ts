@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Evenkeel beside what kube-proxy programs, and both against the pod's own address, in one run. */
 
-import { kubeProxy } from './kube-proxy.ts'
+import { kubeProxies } from './kube-proxy.ts'
 import { direct, evenkeel, hasLegacyIptables, iptables, type Means, nftables } from './means.ts'
 import { compare, type Figure, figures, type Outcome, WRK_ROUNDS, wrkFigures } from './peer-figures.ts'
 import { AT_NODE_PORT, NEAR, type Scene } from './peer-scene.ts'
@@ -22,7 +22,7 @@ const SIZES = [1, 1_000, 10_000, 50_000].filter(size => size <= options.services
 const WRK_SIZES = [SIZES[0]!, SIZES.at(-1)!]
 
 const { KUBE_PROXY } = process.env
-const PROXIES = KUBE_PROXY ? [kubeProxy(KUBE_PROXY, 'nftables'), kubeProxy(KUBE_PROXY, 'iptables')] : []
+const PROXIES = KUBE_PROXY ? kubeProxies(KUBE_PROXY) : []
 const BASE = [direct('direct'), direct('direct, again')]
 const NEAR_MEANS: readonly Means[] = [
   ...BASE,
@@ -185,5 +185,6 @@ async function main(): Promise<void> {
 }
 
 if (options.rounds < 8) process.stderr.write('fewer than 8 rounds: for a first look only\n')
+if (PROXIES.length === 1) process.stderr.write(`${PROXIES[0]!.name} alone: this kube-proxy has no mode nftables\n`)
 if (!hasLegacyIptables()) process.stderr.write('iptables-legacy is left out: this kernel has no such tables\n')
 await main()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The programs that scripts/install-apiserver finds or makes. */
+/** The programs that scripts/install-kubernetes finds or makes. */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -28,8 +28,9 @@ export function findPrograms(): Programs {
   return { etcd: program('ETCD'), etcdctl, restore, server, version: whole, minor: Number(minor) }
 }
 
-function program(variable: string): string {
+/** The path that a variable of the environment has. Throws when it has none. */
+export function program(variable: string): string {
   const path = process.env[variable]
   if (path) return path
-  throw new Error(`${variable} is not set: use make test-apiserver, or eval "$(scripts/install-apiserver)" first`)
+  throw new Error(`${variable} is not set: use make test-apiserver, or eval "$(scripts/install-kubernetes)" first`)
 }
