@@ -3,9 +3,8 @@
 import { stringify } from 'yaml'
 import type { Lab } from '../lab/lab.ts'
 import { upLab } from '../lab/up.ts'
-import { configurationFile } from './configuration-file.ts'
 import { type Kind, startExchange, type Timing } from './exchange.ts'
-import { writeServices } from './many-services.ts'
+import { SERVICE_RANGES, writeServices } from './many-services.ts'
 
 const PORT = 7_000
 /**
@@ -53,7 +52,7 @@ export interface ClusterOptions {
 
 export async function upCluster({ name, podPath, services }: ClusterOptions): Promise<Cluster> {
   const manifests = { 'tested.yaml': WAYS.map(way => stringify(service(way))).join('---\n') }
-  const lab = await upLab({ name, topology: TOPOLOGY, manifests, config: configurationFile({ podPath }) })
+  const lab = await upLab({ name, topology: TOPOLOGY, manifests, config: { ...SERVICE_RANGES, podPath } })
   const startSeconds = await restart(lab, services - WAYS.length)
   const { ask } = await startExchange(lab, 'client', WAYS, [PORT, DIRECT_PORT])
   return {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A SYN flood at a nodePort, from forged addresses: what becomes of established connections, and of new clients. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
@@ -43,10 +41,8 @@ const service = {
   },
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
-const config = join(folder, 'config.yaml')
-writeFileSync(config, stringify({ sizes: { flows } }))
-const lab = await upLab({ name: `f${process.pid}`, topology, manifests: { 'echo.yaml': stringify(service) }, config })
+const manifests = { 'echo.yaml': stringify(service) }
+const lab = await upLab({ name: `f${process.pid}`, topology, manifests, config: { sizes: { flows } } })
 try {
   const server = compileProgram('server')
   const flood = compileProgram('flood')
@@ -90,5 +86,4 @@ try {
   saveReport(report)
 } finally {
   await lab.down()
-  rmSync(folder, { recursive: true, force: true })
 }

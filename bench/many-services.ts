@@ -5,6 +5,9 @@ import { join } from 'node:path'
 
 const PER_FILE = 1_000
 
+/** Of the agents' configuration: room for 65,536 and more. */
+export const SERVICE_RANGES = { serviceCIDRs: ['10.96.0.0/12', 'fd00:96::/112'] }
+
 /** Numbers from 0 on: within 10.97.0.0/16 and so on, out of the way of the Services that are tested. */
 function address(network: number, number: number): string {
   return `10.${network + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`

@@ -2,8 +2,8 @@
 /** A lab in which a Service works by some means, or in which its backend is dialled directly. */
 import type { Lab } from '../lab/lab.ts'
 import { upLab } from '../lab/up.ts'
-import { configurationFile } from './configuration-file.ts'
 import { type Kind, startExchange, type Timing } from './exchange.ts'
+import { SERVICE_RANGES } from './many-services.ts'
 import { type Means, NODE } from './means.ts'
 import { CLIENT, POD_PORT, type Scene, SERVER } from './peer-scene.ts'
 import { type Load, runWrk } from './wrk.ts'
@@ -20,7 +20,7 @@ export interface Site {
 
 export async function upSite(name: string, scene: Scene, means: Means): Promise<Site> {
   const { topology, manifests } = scene
-  const agents = means.config ? { config: configurationFile(means.config) } : { agents: false }
+  const agents = means.config ? { config: { ...SERVICE_RANGES, ...means.config } } : { agents: false }
   const lab = await upLab({ name, topology, manifests, ...agents })
   if (means.config) for (const { name } of lab.plan.nodes) await lab.stopAgent(name)
   const { ask, used } = await startExchange(lab, CLIENT, [SERVER], [POD_PORT])

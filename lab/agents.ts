@@ -20,18 +20,20 @@ export interface AgentStart {
   readonly untilReady?: boolean
   /** The folder of another version of the project, whose agent it is. */
   readonly project?: string
+  /** Put over the lab's configuration, this time. */
+  readonly config?: object
 }
 
 export async function startAgent(
   context: Context,
   node: PlannedNode,
   record: (id: ProcessId) => Promise<void>,
-  { untilReady = true, project = PROJECT_FOLDER }: AgentStart = {},
+  { untilReady = true, project = PROJECT_FOLDER, config = {} }: AgentStart = {},
 ): Promise<void> {
   const { paths, kubeconfig } = context
   const label = agentLabel(node.name)
   const configFile = paths.config(node.name)
-  await writeFile(configFile, stringify(await agentConfiguration(context, node)))
+  await writeFile(configFile, stringify({ ...context.config, ...config, ...ownConfiguration(context, node) }))
   const source = kubeconfig === undefined ? ['--manifests', paths.manifests] : ['--kubeconfig', kubeconfig]
   const files = ['--config', configFile, ...source, '--ready-file', paths.ready(label), '-o', 'json']
   const place = nodePlace(node)
@@ -47,15 +49,10 @@ export async function startAgent(
   })
 }
 
-/** The user's configuration, if any, with what only the lab can know put over it. */
-async function agentConfiguration(
-  { plan, paths, cgroups, bpffs, config }: Context,
-  { name }: PlannedNode,
-): Promise<object> {
+/** What only the lab can know. */
+function ownConfiguration({ plan, paths, cgroups, bpffs }: Context, { name }: PlannedNode): object {
   if (bpffs === undefined) throw new LabError(`lab "${plan.lab}" was made without agents`)
-  const base = config === undefined ? {} : await readConfiguration(config)
   return {
-    ...base,
     apiVersion: API_VERSION,
     kind: 'EvenkeelConfiguration',
     nodeName: name,
@@ -66,7 +63,8 @@ async function agentConfiguration(
   }
 }
 
-async function readConfiguration(path: string): Promise<object> {
+/** What a user gives as the base of the agents' configuration. */
+export async function readConfiguration(path: string): Promise<object> {
   const document: unknown = await readFile(path, 'utf8')
     .then(text => parse(text))
     .catch(error => {

@@ -17,7 +17,7 @@ export interface Context {
   /** Mount point of bpffs; undefined in a lab without agents. */
   readonly bpffs?: string | undefined
   /** Base of the agents' configuration. */
-  readonly config?: string | undefined
+  readonly config?: object | undefined
   /** Of the API server that the agents read; undefined: they read the lab's manifests. */
   readonly kubeconfig?: string | undefined
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `make demo`: what Evenkeel does, on real connections, in a lab of two nodes. A failed expectation fails the command. */
-import { rmSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,9 +22,6 @@ const TRANSFER_SECONDS = 6
 /** How soon after a backend has gone no new connection may reach it. */
 const FOLLOW_LIMIT_MS = 2000
 const PORT = 80
-
-/** Of the lab's agents, read at each start. */
-const AGENT_CONFIG = join(tmpdir(), `evenkeel-demo-${process.pid}.yaml`)
 
 const failures: string[] = []
 
@@ -311,9 +306,8 @@ async function beforeTheStack(lab: Lab): Promise<void> {
   heading('The same nodePort with XDP, at the uplink of node1')
   const rows: string[][] = []
   for (const mode of ['off', 'native']) {
-    await writeFile(AGENT_CONFIG, `xdp: ${mode}\n`)
     await lab.stopAgent('node1')
-    await lab.startAgent('node1')
+    await lab.startAgent('node1', { config: { xdp: mode } })
     const target = { protocol: 'http', address: lab.plan.nodes[0]!.addresses.v4, port: NODE_PORT } as const
     const outcomes = await lab.dial('outside', { ...target, count: XDP_CONNECTIONS })
     const status = await lab.exec('node1', ['evenkeel', 'status', '-o', 'json'])
@@ -363,10 +357,8 @@ async function overview(lab: Lab): Promise<void> {
 
 async function main(): Promise<number> {
   const files = [join(PROJECT_FOLDER, 'examples/lab/topology.yaml'), join(PROJECT_FOLDER, 'examples')]
-  await writeFile(AGENT_CONFIG, 'xdp: off\n')
-  process.once('exit', () => rmSync(AGENT_CONFIG, { force: true }))
   const name = `demo${process.pid}`
-  await using lab = await upLab({ name, files, config: AGENT_CONFIG, progress: line => say(`   ${line}`) })
+  await using lab = await upLab({ name, files, config: { xdp: 'off' }, progress: line => say(`   ${line}`) })
   const began = performance.now()
   // The maps come before a backend goes: affinity to it goes, too.
   for (const scene of [overview, spread, affinity, maps, outside, beforeTheStack, removal]) await scene(lab)

@@ -25,7 +25,7 @@ export interface LabState {
   readonly keep: boolean
   readonly agents: boolean
   /** Base of the agents' configuration; undefined: none. */
-  readonly config?: string | undefined
+  readonly config?: object | undefined
   /** Absolute path of the kubeconfig that the agents read; undefined: they read the lab's manifests. */
   readonly kubeconfig?: string | undefined
   readonly processes: readonly LabProcess[]

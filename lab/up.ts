@@ -31,8 +31,8 @@ export interface LabOptions {
   readonly topology?: TopologyInput
   /** Default true. */
   readonly agents?: boolean
-  /** File with the base of the agents' configuration. */
-  readonly config?: string
+  /** Base of the agents' configuration. */
+  readonly config?: object
   /** The agents read this API server, not the lab's manifests: it is in the lab, as the machine's own network can't be reached. */
   readonly kubeconfig?: string
   /** Network and pods are up, the agents not: begins what they need, such as an API server in a place of the lab. */

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { TIMES } from '../agent/source/kubernetes/times.ts'
@@ -20,7 +18,7 @@ t.setTimeout((OUTAGE_S + 240) * 1_000)
 const [KEPT, CHANGED, NEVER, NEW] = ['10.96.1.1', '10.96.1.2', '10.96.1.3', '10.96.1.4'] as const
 
 t.test('the server comes back with an older state: no connection is lost, and its state is served', async t => {
-  const cluster = await startCluster(t, { config: packetPath(t) })
+  const cluster = await startCluster(t, { config: { podPath: 'packet' } })
   const { lab, client, become, answers } = cluster
   await client.put(webService('kept', KEPT))
   await client.put(webSlice(lab, 'kept', 'web-1', 'web-2'))
@@ -97,12 +95,6 @@ function report(t: Test, what: string, dialled: readonly Dialled[], isWell: (one
 }
 
 /** Nothing in the sockets: each packet of a connection needs what the kernel remembers of it. */
-function packetPath(t: Test): string {
-  const file = join(t.testdir({}), 'packet.yaml')
-  writeFileSync(file, 'podPath: packet\n')
-  return file
-}
-
 function touched(name: string, i: number) {
   const labels = { 'kubernetes.io/service-name': name.replace(/-1$/, ''), touched: String(i) }
   return { metadata: { name, namespace: 'default', labels } }

@@ -25,7 +25,7 @@ export interface Cluster extends ControlPlane {
 
 export interface ClusterOptions {
   /** Of the agents' configuration. */
-  readonly config?: string
+  readonly config?: object
   /** Default true. */
   readonly agents?: boolean
 }

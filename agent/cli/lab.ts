@@ -2,6 +2,7 @@
 /** `evenkeel lab`: a cluster in network namespaces of this machine, to try things out. */
 import { accessSync, constants } from 'node:fs'
 import { Command, Option } from 'commander'
+import { readConfiguration } from '../../lab/agents.ts'
 import { ended } from '../../lab/command.ts'
 import { LabError } from '../../lab/error.ts'
 import { openLab } from '../../lab/lab.ts'
@@ -98,7 +99,10 @@ async function up({ file = [], name, agents, config, kubeconfig }: UpOptions): P
   const { upLab } = await import('../../lab/up.ts')
   const progress = (line: string) => process.stderr.write(`${line}\n`)
   if (kubeconfig !== undefined) checkReadable(kubeconfig)
-  const given = { ...(config !== undefined && { config }), ...(kubeconfig !== undefined && { kubeconfig }) }
+  const given = {
+    ...(config !== undefined && { config: await readConfiguration(config) }),
+    ...(kubeconfig !== undefined && { kubeconfig }),
+  }
   // Who gives a kubeconfig starts the server in the lab, which must be up for that.
   const untilReady = kubeconfig === undefined
   const lab = await upLab({ name, files: file, agents, untilReady, keep: true, progress, ...given })

@@ -63,16 +63,19 @@ t.test('each node has an agent, and pods of all nodes reach Services', async t =
 })
 
 t.test('an agent that does not start is shown with the end of its log, and nothing is left', async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  const config = join(folder, 'config.yaml')
-  writeFileSync(config, 'sizes: { flows: many }\n')
-  const up = upLab({ name, config })
+  const up = upLab({ name, config: { sizes: { flows: 'many' } } })
   await t.rejects(up, { message: /the agent of node\d ended with code \d+ before it was ready.*sizes\.flows/s })
   t.same(leftovers(name), [])
-  writeFileSync(config, '- a\n')
-  await t.rejects(upLab({ name, config }), { message: /config\.yaml: is no configuration/ })
-  await t.rejects(upLab({ name, config: join(folder, 'none') }), { message: /none: can't be read as a configuration/ })
+})
+
+t.test('a file that is no configuration is named before anything is made', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const [list, none] = ['list.yaml', 'none'].map(name => join(folder, name)) as [string, string]
+  writeFileSync(list, '- a\n')
+  const up = (config: string) => evenkeel('lab', 'up', '--name', name, '--config', config)
+  t.match(await up(list), { code: 1, stderr: /^evenkeel: .*list\.yaml: is no configuration/ })
+  t.match(await up(none), { code: 1, stderr: /^evenkeel: .*none: can't be read as a configuration/ })
   t.same(leftovers(name), [])
 })
 

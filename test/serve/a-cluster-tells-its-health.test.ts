@@ -181,9 +181,9 @@ t.test('a port that is taken is an error, and no more: the agent serves, and has
 })
 
 t.test('configured: no /healthz, and checks only at the addresses that serve nodePorts', async t => {
-  cluster.configure({ healthzBindAddress: '', nodePortAddresses: ['172.31.0.0/16', '2001:db8::/32'] })
+  const config = { healthzBindAddress: '', nodePortAddresses: ['172.31.0.0/16', '2001:db8::/32'] }
   await lab.stopAgent('node1')
-  await lab.startAgent('node1')
+  await lab.startAgent('node1', { config })
   t.match(await become(200, 'node1', CHECK), { status: 200 })
   const elsewhere = [{ family: 'IPv6' }, { from: 'node1', address: '127.0.0.1' }] as const
   for (const options of elsewhere) t.equal((await ask('node1', CHECK, options)).status, 0, 'the connection is reset')

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster of two nodes whose health is asked for with curl, from the nodes and from outside. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse, stringify } from 'yaml'
@@ -35,8 +34,6 @@ export interface Cluster {
   /** Puts fields over those of a Node's or a Pod's manifest; undefined takes one away. */
   change(object: string, fields: Fields): Promise<void>
   ask(node: string, port: number, options?: AskOptions): Promise<Answered>
-  /** A configuration put over that of the cluster, from the next start of an agent on. */
-  configure(config: object): void
   /** Stops it like a debugger does, and lets it go on. */
   signalAgent(node: string, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void>
   errors(node: string): string[]
@@ -59,13 +56,7 @@ export function balanced(spec: object = {}): Manifest {
   return service({ spec: { ...local, ...spec } })
 }
 
-export async function upCluster(): Promise<Cluster> {
-  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
-  process.once('exit', () => rmSync(folder, { recursive: true }))
-  const config = join(folder, 'config.yaml')
-  const configure = (more: object) =>
-    writeFileSync(config, stringify({ healthTimeoutSeconds: TIMEOUT_SECONDS, ...more }))
-  configure({})
+export async function upCluster(config: object = {}): Promise<Cluster> {
   const pods = ['node1', 'node1', 'node2'].map((node, i) => ({
     name: `web-${i}`,
     node,
@@ -76,12 +67,12 @@ export async function upCluster(): Promise<Cluster> {
     name: `h${process.pid}`,
     topology: { nodes: [{ name: 'node1' }, { name: 'node2' }], pods },
     manifests: { 'web.yaml': stringify(balanced()) },
-    config,
+    config: { healthTimeoutSeconds: TIMEOUT_SECONDS, ...config },
   })
-  return { ...clusterOf(lab), configure }
+  return clusterOf(lab)
 }
 
-function clusterOf(lab: Lab): Omit<Cluster, 'configure'> {
+function clusterOf(lab: Lab): Cluster {
   const fileOf = (object: string) =>
     object.startsWith('node') ? join(lab.manifests, nodeFile(object)) : lab.podFile(findPod(lab.plan, object).name)
   return {

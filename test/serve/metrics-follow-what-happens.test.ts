@@ -9,12 +9,9 @@ import { get, type Scraped, scrape } from './scrape.ts'
 
 t.setTimeout(120_000)
 
-const cluster = await upCluster()
+const cluster = await upCluster({ sweepSeconds: 1, metricsServices: 2 })
 const { lab, put, change } = cluster
 t.teardown(() => lab.down())
-cluster.configure({ sweepSeconds: 1, metricsServices: 2 })
-await lab.stopAgent('node1')
-await lab.startAgent('node1')
 
 const NODE_PORT = 31800
 const node1 = lab.plan.nodes.find(({ name }) => name === 'node1')!.addresses.v4

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster in the lab, for tests of what Services do; every scenario runs once for each path of pods' packets. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -108,18 +106,9 @@ async function upCluster(path: PodPath, options: ClusterOptions): Promise<Cluste
     name: `s${process.pid}x${clusters++}`,
     topology: topologyOf(nodes),
     manifests: Object.fromEntries(files),
-    config: configuration({ ...POD_PATHS[path], ...config }),
+    config: { ...POD_PATHS[path], ...config },
   })
   return clusterOf(path, lab, await bpffsMount())
-}
-
-/** A file that lives as long as this process. */
-function configuration(content: object): string {
-  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
-  process.once('exit', () => rmSync(folder, { recursive: true }))
-  const file = join(folder, 'config.yaml')
-  writeFileSync(file, stringify(content))
-  return file
 }
 
 function clusterOf(path: PodPath, lab: Lab, bpffs: string): Cluster {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster in the lab whose pods are served when they dial, and what its nodes' maps and agents say. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -76,32 +75,17 @@ const SETTLED_MS = 3000
 export async function clusterFor(test: Test, options: ClusterOptions = {}): Promise<Cluster> {
   const { manifests = [service()], config = {}, topology = TOPOLOGY } = options
   t.setTimeout(TIMEOUT_MS)
-  const file = configuration(config)
   const lab = await upLab({
     name: `k${process.pid}`,
     topology,
     manifests: { 'services.yaml': text(manifests) },
-    config: file,
+    config,
   })
   test.teardown(() => lab.down())
-  return clusterOf(lab, { file, config }, await bpffsMount(), await cgroupMount())
+  return clusterOf(lab, await bpffsMount(), await cgroupMount())
 }
 
-/** A file that lives as long as this process. */
-function configuration(content: object): string {
-  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
-  process.once('exit', () => rmSync(folder, { recursive: true }))
-  const file = join(folder, 'config.yaml')
-  writeFileSync(file, stringify(content))
-  return file
-}
-
-interface Base {
-  readonly file: string
-  readonly config: object
-}
-
-function clusterOf(lab: Lab, base: Base, bpffs: string, cgroups: string): Cluster {
+function clusterOf(lab: Lab, bpffs: string, cgroups: string): Cluster {
   const bpffsOf = (node: string) => bpffsFolder(bpffs, lab.name, node)
   const look: Cluster['look'] = (what, node = 'node1') => withDataplane(bpffsOf(node), what)
   return {
@@ -118,9 +102,8 @@ function clusterOf(lab: Lab, base: Base, bpffs: string, cgroups: string): Cluste
       }
     },
     async restart(node, config, signal) {
-      await writeFile(base.file, stringify({ ...base.config, ...config }))
       await lab.stopAgent(node, signal)
-      await lab.startAgent(node)
+      await lab.startAgent(node, { config })
     },
     log: node => logLines(labPaths(lab.name).log(agentLabel(node))),
   }

@@ -110,7 +110,7 @@ t.test('sockets that a killed agent has left are found by the next one', async t
   await lab.stopAgent('node1', 'SIGKILL')
   await rm(lab.podFile(GONE))
   t.same(await ask(), before, 'without an agent all go on')
-  await lab.startAgent('node1')
+  await lab.startAgent('node1', { config: { destroyTcp: true } })
   await sleep(WITHIN_MS)
   t.same(
     await ask(),

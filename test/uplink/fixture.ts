@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Two nodes and a client outside that dials into them: backends here and there, and Services that are reached from outside. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -108,12 +106,11 @@ async function xdpOf({ lab, xdp }: Cluster): Promise<readonly number[]> {
 async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster> {
   const { manifests, topology = TOPOLOGY, config = {} } = options
   const files = Object.entries(manifests).map(([name, all]) => [`${name}.yaml`, text(all)])
-  const configFile = configuration({ xdp, ...config })
   const lab = await upLab({
     name: `u${process.pid}x${clusters++}`,
     topology: { ...topology, xdp: xdp !== 'off' },
     manifests: Object.fromEntries(files),
-    config: configFile,
+    config: { xdp, ...config },
   })
   const bpffs = await bpffsMount()
   const file = (name: string) => join(lab.manifests, `${name}.yaml`)
@@ -130,9 +127,8 @@ async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster
       await rename(`${file(name)}.new`, file(name))
     },
     async switchXdp(node, mode) {
-      await writeFile(configFile, stringify({ ...config, xdp: mode }))
       await lab.stopAgent(node)
-      await lab.startAgent(node)
+      await lab.startAgent(node, { config: { xdp: mode } })
     },
     remove: name => rm(file(name)),
     async settled(holds) {
@@ -148,15 +144,6 @@ async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster
     address: (name, family = 'IPv4') => addressesOf(lab, name)[family === 'IPv4' ? 'v4' : 'v6'],
     rejected: (node, reason) => look(node, ({ reasons }) => reasons.sum(reason) ?? 0n),
   }
-}
-
-/** A file that lives as long as this process. */
-function configuration(content: object): string {
-  const folder = mkdtempSync(join(tmpdir(), 'evenkeel-'))
-  process.once('exit', () => rmSync(folder, { recursive: true }))
-  const file = join(folder, 'config.yaml')
-  writeFileSync(file, stringify(content))
-  return file
 }
 
 function addressesOf({ plan }: Lab, name: string): Addresses {
