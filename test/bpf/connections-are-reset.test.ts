@@ -9,7 +9,7 @@ import { tcp } from '../packet/tcp.ts'
 import { type Case, type FrameFields, ipBetween, TCP4, TCP6 } from './cases.ts'
 import { loadDataplane } from './harness.ts'
 import { addService } from './services.ts'
-import { returnsAs } from './verdicts.ts'
+import { sentAs } from './verdicts.ts'
 
 const dataplane = loadDataplane()
 t.teardown(() => dataplane.close())
@@ -48,7 +48,7 @@ for (const test of [TCP4, TCP6]) {
     for (const length of [0, 4, 20, 40])
       for (const seq of [0, 7, 0xffffffff]) {
         const outcome = send(syn(test, Buffer.alloc(length, 1), { seq }), {}, length === 0)
-        returnsAs(t, outcome, reset(test, (seq + 1) >>> 0), `${length} bytes of options, seq ${seq}`)
+        sentAs(t, outcome, reset(test, (seq + 1) >>> 0), `${length} bytes of options, seq ${seq}`)
         t.same(checkPacket(outcome.frame), [], describeFully(outcome.frame))
       }
   })
@@ -57,7 +57,7 @@ for (const test of [TCP4, TCP6]) {
     const fields: FrameFields =
       test.version === 4 ? { options: Buffer.alloc(12, 1) } : { extensions: [destinationOptions(Buffer.alloc(14))] }
     const outcome = send(syn(test, Buffer.alloc(8, 1)), fields)
-    returnsAs(t, outcome, reset(test, 8, fields), 'they stay')
+    sentAs(t, outcome, reset(test, 8, fields), 'they stay')
   })
 
   t.test(`${test.name}: a wrong checksum stays wrong`, async t => {

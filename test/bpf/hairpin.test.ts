@@ -5,7 +5,7 @@ import { CLIENT_MAC, NODE_MAC } from '../packet/ethernet.ts'
 import { CASES, frameBetween } from './cases.ts'
 import { loadDataplane } from './harness.ts'
 import { addService } from './services.ts'
-import { returnsAs } from './verdicts.ts'
+import { sentAs } from './verdicts.ts'
 
 const dataplane = loadDataplane()
 t.teardown(() => dataplane.close())
@@ -22,11 +22,11 @@ for (const test of CASES) {
         checksumComplete: true,
       })
       const fromService = { address: vip.address, port: client.port }
-      returnsAs(t, there, frameBetween(test, fromService, self, { ...BACK, flags }), `${flags} to itself`)
+      sentAs(t, there, frameBetween(test, fromService, self, { ...BACK, flags }), `${flags} to itself`)
       // The server in the pod answers what it sees as the Service.
       const reply = frameBetween(test, self, fromService, { flags })
       const back = dataplane.run('tc_pod_ingress', reply, { checksumComplete: true })
-      returnsAs(t, back, frameBetween(test, vip, client, { ...BACK, flags }), `${flags} back`)
+      sentAs(t, back, frameBetween(test, vip, client, { ...BACK, flags }), `${flags} back`)
     }
   })
 
@@ -36,9 +36,9 @@ for (const test of CASES) {
       const client = { ...test.client, port }
       const fromService = { address: test.vip.address, port }
       const there = dataplane.run('tc_pod_ingress', frameBetween(test, client, test.vip))
-      returnsAs(t, there, frameBetween(test, fromService, self, BACK), `from port ${port}`)
+      sentAs(t, there, frameBetween(test, fromService, self, BACK), `from port ${port}`)
       const back = dataplane.run('tc_pod_ingress', frameBetween(test, self, fromService))
-      returnsAs(t, back, frameBetween(test, test.vip, client, BACK), `to port ${port}`)
+      sentAs(t, back, frameBetween(test, test.vip, client, BACK), `to port ${port}`)
     }
   })
 }

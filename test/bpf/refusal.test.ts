@@ -13,7 +13,7 @@ import { PROTO } from '../packet/protocol.ts'
 import { CASES, type Case, type FrameFields, frameBetween, ipBetween, packetBetween } from './cases.ts'
 import { loadDataplane } from './harness.ts'
 import { addService } from './services.ts'
-import { isDropped, returnsAs } from './verdicts.ts'
+import { isDropped, sentAs } from './verdicts.ts'
 
 const dataplane = loadDataplane()
 t.teardown(() => dataplane.close())
@@ -49,7 +49,7 @@ for (const test of CASES) {
       const sent = frameBetween(test, test.client, test.vip, fields)
       // Where the packet is cut, the kernel forgets the device's sum.
       const outcome = dataplane.run('tc_pod_ingress', sent, { checksumComplete: length === 0 })
-      returnsAs(t, outcome, answerTo(test, packetBetween(test, test.client, test.vip, fields), base), `${length} bytes`)
+      sentAs(t, outcome, answerTo(test, packetBetween(test, test.client, test.vip, fields), base), `${length} bytes`)
       t.same(checkPacket(outcome.frame), [], describeFully(outcome.frame))
     }
     t.equal(dataplane.reason(Reason.NO_ENDPOINTS) - before, BigInt(lengths.length), 'counted by reason')
@@ -60,7 +60,7 @@ for (const test of CASES) {
     const before = dataplane.reason(Reason.NO_SUCH_PORT)
     const to = { ...test.vip, port: 81 }
     const outcome = dataplane.run('tc_pod_ingress', frameBetween(test, test.client, to))
-    returnsAs(t, outcome, answerTo(test, packetBetween(test, test.client, to), base), 'port 81')
+    sentAs(t, outcome, answerTo(test, packetBetween(test, test.client, to), base), 'port 81')
     t.equal(dataplane.reason(Reason.NO_SUCH_PORT) - before, 1n, 'counted')
   })
 
@@ -69,7 +69,7 @@ for (const test of CASES) {
       test.version === 4 ? { options: Buffer.alloc(12, 1) } : { extensions: [destinationOptions(Buffer.alloc(14))] }
     const outcome = dataplane.run('tc_pod_ingress', frameBetween(test, test.client, test.vip, fields))
     const length = test.version === 4 ? 32 : 56
-    returnsAs(t, outcome, answerTo(test, packetBetween(test, test.client, test.vip, fields), length), 'with options')
+    sentAs(t, outcome, answerTo(test, packetBetween(test, test.client, test.vip, fields), length), 'with options')
   })
 
   t.test(`${test.name}: a GSO packet is refused like any other`, async t => {
@@ -78,7 +78,7 @@ for (const test of CASES) {
       gsoSize: 700,
       gsoSegs: 2,
     })
-    returnsAs(t, outcome, answerTo(test, packetBetween(test, test.client, test.vip, fields), base), 'GSO')
+    sentAs(t, outcome, answerTo(test, packetBetween(test, test.client, test.vip, fields), base), 'GSO')
   })
 
   t.test(`${test.name}: the first fragment is refused, later ones are dropped`, async t => {
@@ -88,7 +88,7 @@ for (const test of CASES) {
       77,
     )
     const length = test.version === 4 ? 20 : 48
-    returnsAs(t, dataplane.run('tc_pod_ingress', ethernet({}, first!)), answerTo(test, first!, length), 'the first')
+    sentAs(t, dataplane.run('tc_pod_ingress', ethernet({}, first!)), answerTo(test, first!, length), 'the first')
     isDropped(t, dataplane.run('tc_pod_ingress', ethernet({}, second!)), 'the second')
   })
 

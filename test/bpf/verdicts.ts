@@ -10,10 +10,10 @@ export function passesAs(t: Test, outcome: Outcome, expected: Buffer, what: stri
   t.equal(outcome.verdict, VERDICT.PASS, `${what}: passed on`)
 }
 
-/** Goes back out of the device that it came from, as exactly this frame. */
-export function returnsAs(t: Test, outcome: Outcome, expected: Buffer, what: string): void {
+/** Is sent out of a device, that where it came in or another, as exactly this frame. */
+export function sentAs(t: Test, outcome: Outcome, expected: Buffer, what: string): void {
   t.equal(describeFully(outcome.frame), describeFully(expected), what)
-  t.equal(outcome.verdict, VERDICT.REDIRECT, `${what}: redirected`)
+  t.equal(outcome.verdict, VERDICT.REDIRECT, `${what}: sent`)
 }
 
 export function isDropped(t: Test, outcome: Outcome, what: string): void {

@@ -3,9 +3,8 @@
  * Packet by packet, byte by byte: to a backend of this node the destination changes and nothing else; to one of another node the
  * source, too, and the packet has passed a router. Replies and ICMP errors go back the same way.
  */
-import t, { type Test } from 'tap'
-import { listDevices } from '../../agent/kernel/devices.ts'
-import { type Flow, FlowFlag, FlowState, Reason, Scope, Xdp } from '../../agent/kernel/layout.gen.ts'
+import t from 'tap'
+import { type Flow, FlowFlag, FlowState, Reason, Scope } from '../../agent/kernel/layout.gen.ts'
 import {
   CASES,
   type Case,
@@ -17,22 +16,18 @@ import {
   TCP6,
   UDP4,
 } from '../bpf/cases.ts'
-import { loadDataplane, type Outcome, VERDICT } from '../bpf/harness.ts'
+import { VERDICT } from '../bpf/harness.ts'
 import { addService, type Endpoint } from '../bpf/services.ts'
 import { tupleOf } from '../bpf/tuples.ts'
-import { isDropped, passesAs, returnsAs } from '../bpf/verdicts.ts'
+import { isDropped, passesAs, sentAs } from '../bpf/verdicts.ts'
 import { mappedBytes } from '../packet/address.ts'
-import { describeFully } from '../packet/describe.ts'
 import { ethernet } from '../packet/ethernet.ts'
 import { icmp4 } from '../packet/icmp4.ts'
 import { icmp6 } from '../packet/icmp6.ts'
 import { PROTO } from '../packet/protocol.ts'
-import { inOwnNetwork, run } from './own-network.ts'
+import { frameToUs, MTU, NODE, TO_US, upUplink } from './one-uplink.ts'
+import { inOwnNetwork } from './own-network.ts'
 
-/** Of the loopback device, where frames of test runs come in: others are for other hosts. */
-const TO_US = { dst: '00:00:00:00:00:00' } as const
-const NODE = { 4: '10.0.0.1', 6: 'fd00::1' } as const
-const MTU = 1500
 /** EK_SNAT_FIRST and EK_SNAT_COUNT of bpf/flow.h. */
 const FIRST_PORT = 61_000
 const LAST_PORT = 65_535
@@ -52,42 +47,14 @@ const NO_FLOW: Flow = {
   tick: 0,
 }
 
-function makeNetwork(): void {
-  run('ip', 'link', 'set', 'lo', 'up')
-  run('ip', 'link', 'add', 'up0', 'mtu', String(MTU), 'type', 'veth', 'peer', 'name', 'far0')
-  run('ip', 'link', 'set', 'far0', 'up')
-  run('ip', 'link', 'set', 'up0', 'up')
-  run('ip', 'addr', 'add', `${NODE[4]}/24`, 'dev', 'up0')
-  run('ip', 'addr', 'add', `${NODE[6]}/64`, 'dev', 'up0', 'nodad')
-  run('ip', 'route', 'add', 'default', 'via', '10.0.0.254')
-  run('ip', 'route', 'add', '::/0', 'via', 'fd00::fe')
-  run('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1')
-}
-
-if (inOwnNetwork(import.meta.filename)) {
-  makeNetwork()
-  prove()
-}
+if (inOwnNetwork(import.meta.filename)) prove()
 
 function prove(): void {
-  const dataplane = loadDataplane({ object: 'uplink', flows: 65_536 })
+  const { dataplane, enter, leave } = upUplink()
   t.teardown(() => dataplane.close())
-  const up0 = listDevices().find(({ name }) => name === 'up0')!.ifindex
-  const names = { ipv4: mappedBytes(NODE[4]), ipv6: mappedBytes(NODE[6]) }
-  dataplane.uplinks.update(up0, { ...names, mac: Buffer.alloc(6), xdp: Xdp.OFF, error: 0 })
 
-  function enter(frame: Buffer): Outcome {
-    return dataplane.run('tc_uplink_ingress', frame, { checksumComplete: true })
-  }
   function frontendsOf(test: Case): { readonly frontends: readonly (Endpoint & { proto: number; scope: Scope })[] } {
     return { frontends: [{ ...test.vip, proto: test.proto, scope: Scope.EXTERNAL }] }
-  }
-  function frame(test: Case, from: Endpoint, to: Endpoint, fields: FrameFields = {}): Buffer {
-    return frameBetween(test, from, to, { ...TO_US, ...fields })
-  }
-  function forwards(t: Test, outcome: Outcome, expected: Buffer, what: string): void {
-    t.equal(describeFully(outcome.frame), describeFully(expected), what)
-    t.equal(outcome.verdict, VERDICT.REDIRECT, `${what}: sent on`)
   }
   function errorFrame(test: Case, from: string, to: string, quote: Buffer, ttl = 64): Buffer {
     const kind = test.version === 4 ? { type: 3, code: 4, rest: 1280 } : { type: 2, code: 0, rest: 1280 }
@@ -105,13 +72,12 @@ function prove(): void {
       for (const flags of ['S', 'A', 'PA', 'FA']) {
         passesAs(
           t,
-          enter(frame(test, client, vip, { flags })),
-          frame(test, client, backend, { flags }),
+          enter(frameToUs(test, client, vip, { flags })),
+          frameToUs(test, client, backend, { flags }),
           `${flags} there`,
         )
-        const reply = frame(test, backend, client, { flags })
-        const back = dataplane.run('tc_uplink_egress', reply, { checksumComplete: true })
-        passesAs(t, back, frame(test, vip, client, { flags }), `${flags} back`)
+        const back = leave(frameToUs(test, backend, client, { flags }))
+        passesAs(t, back, frameToUs(test, vip, client, { flags }), `${flags} back`)
       }
     })
 
@@ -120,21 +86,21 @@ function prove(): void {
       const other = { ...vip, port: 81 }
       const frontends = [{ ...other, proto: test.proto, scope: Scope.EXTERNAL }]
       addService(dataplane, { frontends, backends: [backend] })
-      const there = (fields: FrameFields) => enter(frame(test, client, other, fields))
+      const there = (fields: FrameFields) => enter(frameToUs(test, client, other, fields))
       for (const flags of ['S', 'A', 'PA', 'FA']) {
-        forwards(t, there({ flags }), frame(test, self, backend, { flags, ttl: 63 }), `${flags} there`)
-        const back = enter(frame(test, backend, self, { flags }))
-        forwards(t, back, frame(test, other, client, { flags, ttl: 63 }), `${flags} back`)
+        sentAs(t, there({ flags }), frameToUs(test, self, backend, { flags, ttl: 63 }), `${flags} there`)
+        const back = enter(frameToUs(test, backend, self, { flags }))
+        sentAs(t, back, frameToUs(test, other, client, { flags, ttl: 63 }), `${flags} back`)
       }
       const sent = packetBetween(test, self, backend)
       const wanted = packetBetween(test, client, other)
-      forwards(
+      sentAs(
         t,
         enter(errorFrame(test, router, self.address, sent)),
         errorFrame(test, other.address, client.address, wanted, 63),
         "a router's error about what went there",
       )
-      forwards(
+      sentAs(
         t,
         enter(errorFrame(test, stranger.address, vip.address, packetBetween(test, other, client))),
         errorFrame(test, self.address, backend.address, packetBetween(test, backend, self), 63),
@@ -159,7 +125,7 @@ function prove(): void {
         },
       ]) {
         const flags = 'A'
-        const sent = whole(test, frame(test, client, far, { flags, ...fields }))
+        const sent = whole(test, frameToUs(test, client, far, { flags, ...fields }))
         const before = dataplane.reason(reason)
         const quote = sent.subarray(14, 14 + (test.version === 4 ? 20 : 40) + (test.proto === PROTO.TCP ? 20 : 8))
         const message = (test.version === 4 ? icmp4 : icmp6)({ ...kind[test.version], payload: quote })
@@ -167,7 +133,7 @@ function prove(): void {
         const packet = ipBetween(test.version, vip.address, client.address, message, { tos, id: 0 })
         // Where the packet is cut, the kernel forgets the device's sum.
         const answer = dataplane.run('tc_uplink_ingress', sent)
-        returnsAs(t, answer, ethernet({ src: TO_US.dst, dst: '02:00:00:00:00:01' }, packet), what)
+        sentAs(t, answer, ethernet({ src: TO_US.dst, dst: '02:00:00:00:00:01' }, packet), what)
         t.equal(dataplane.reason(reason), before + 1n, `${what}: counted`)
       }
     })
@@ -175,7 +141,7 @@ function prove(): void {
     t.test(`${test.name}: what is not ours`, async t => {
       const foreign = frameBetween(test, { ...client, port: 50_000 }, vip)
       passesAs(t, dataplane.run('tc_uplink_ingress', foreign), foreign, "another host's packet")
-      const plain = frame(test, stranger, client)
+      const plain = frameToUs(test, stranger, client)
       passesAs(t, enter(plain), plain, 'no Service')
       passesAs(t, dataplane.run('tc_uplink_egress', plain), plain, 'no Service, out')
     })
@@ -183,16 +149,16 @@ function prove(): void {
     t.test(`${test.name}: a clusterIP that routes lead here`, async t => {
       const inside = { ...vip, port: 82 }
       addService(dataplane, { frontends: [{ ...inside, proto: test.proto }], backends: [test.backend(3)] })
-      forwards(t, enter(frame(test, client, inside)), frame(test, self, test.backend(3), { ttl: 63 }), 'served')
+      sentAs(t, enter(frameToUs(test, client, inside)), frameToUs(test, self, test.backend(3), { ttl: 63 }), 'served')
     })
 
     t.test(`${test.name}: nobody`, async t => {
       const frontends = [{ ...vip, port: 84, proto: test.proto, scope: Scope.EXTERNAL }]
       addService(dataplane, { frontends, backends: [], drop: true })
-      isDropped(t, enter(frame(test, client, { ...vip, port: 84 })), 'policy Local')
+      isDropped(t, enter(frameToUs(test, client, { ...vip, port: 84 })), 'policy Local')
       addService(dataplane, { frontends: [{ ...frontends[0]!, port: 85 }], backends: [test.backend(4)], ranges: true })
       const before = dataplane.reason(Reason.SOURCE_RANGE)
-      isDropped(t, enter(frame(test, client, { ...vip, port: 85 })), 'outside the source ranges')
+      isDropped(t, enter(frameToUs(test, client, { ...vip, port: 85 })), 'outside the source ranges')
       t.equal(dataplane.reason(Reason.SOURCE_RANGE), before + 1n)
     })
   }
@@ -208,20 +174,20 @@ function prove(): void {
       const taken = { ...NO_FLOW, service: id, backend: backends[0]!, seen: process.hrtime.bigint() }
       dataplane.flows.updateMany(ports.map(port => [tupleOf(test, backend, self(port)), taken] as const))
       const before = dataplane.reason(Reason.PORTS_EXHAUSTED)
-      isDropped(t, enter(frame(test, test.client, vip)), 'all taken')
+      isDropped(t, enter(frameToUs(test, test.client, vip)), 'all taken')
       t.equal(dataplane.reason(Reason.PORTS_EXHAUSTED), before + 1n, 'counted')
       dataplane.flows.delete(tupleOf(test, backend, self(test.client.port)))
-      const outcome = enter(frame(test, test.client, vip))
-      forwards(
+      const outcome = enter(frameToUs(test, test.client, vip))
+      sentAs(
         t,
         outcome,
-        frame(test, self(test.client.port), backend, { ttl: 63 }),
+        frameToUs(test, self(test.client.port), backend, { ttl: 63 }),
         "the client's own port is free again",
       )
     })
 
   t.test('an IPv4 packet that may be broken up is sent on whole', async t => {
-    const sent = frame(TCP4, TCP4.client, { ...TCP4.vip, port: 81 }, { flags: 'A', payload: Buffer.alloc(MTU) })
+    const sent = frameToUs(TCP4, TCP4.client, { ...TCP4.vip, port: 81 }, { flags: 'A', payload: Buffer.alloc(MTU) })
     sent.writeUInt16BE(0, 14 + 6)
     t.equal(enter(fixed(sent)).verdict, VERDICT.REDIRECT)
   })
