@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ENDPOINTS, loadSlice } from '../test-apiserver/load.ts'
 import { median, quantile } from './abba.ts'
 import { type ApiCluster, type Start, upApiCluster } from './api-cluster.ts'
-import { benchOptions, printReport, type Row, saveReport, type Target } from './report.ts'
+import { benchOptions, publish, type Row, type Target } from './report.ts'
 import { spin } from './spin.ts'
 
 const {
@@ -138,8 +138,7 @@ async function main(): Promise<void> {
     rows: [...startRows(fresh, again), ...changeRows(changes)],
     controls: [{ what: 'a fixed piece of work, after / before', ratio: spin() / calmBefore }],
   }
-  printReport(report)
-  saveReport(report)
+  publish(report)
 }
 
 await main()

@@ -3,7 +3,7 @@
 import { interleave, type Measured, median, perRound, ratio } from './abba.ts'
 import { type Cluster, upCluster, WAYS, type Way } from './cluster.ts'
 import type { Kind } from './exchange.ts'
-import { benchOptions, type Control, printReport, type Row, saveReport, type Target } from './report.ts'
+import { benchOptions, type Control, publish, type Row, type Target } from './report.ts'
 
 const {
   rounds: ROUNDS,
@@ -157,8 +157,7 @@ async function main(): Promise<void> {
   const method = `medians over ${ROUNDS} rounds of the ratio of p50s of ${REQUESTS} requests (connections: half as many) of 64 bytes; client and server share a processor`
   const rows = parts.flatMap(({ rows }) => rows)
   const report = { part: 'connections', method, rows, controls: parts.map(({ control }) => control) }
-  printReport(report)
-  saveReport(report)
+  publish(report)
   await Promise.all(sites.map(({ cluster }) => cluster.down()))
 }
 

@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { maglevTable } from '../agent/compile/maglev.ts'
 import { servedDataplane } from './consistency-dataplane.ts'
-import { benchOptions, printReport, type Row, saveReport, type Target } from './report.ts'
+import { benchOptions, publish, type Row, type Target } from './report.ts'
 
 const { clients: CLIENTS } = benchOptions('What moves when a backend comes or goes.', {
   clients: [2_000, 'connections through the real program, for each number of backends'],
@@ -107,8 +107,7 @@ function main(): void {
   })
   const method = `slots: means over ${TRIES} removals, exact for their tables; connections: TCP through tc_pod_ingress by test-run`
   const report = { part: 'consistency', method, rows, controls: [] }
-  printReport(report)
-  saveReport(report)
+  publish(report)
 }
 
 main()

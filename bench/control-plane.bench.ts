@@ -7,7 +7,7 @@ import { maglevTable } from '../agent/compile/maglev.ts'
 import { median } from './abba.ts'
 import { ENDPOINTS } from './control-plane-objects.ts'
 import type { Outcome } from './control-plane-run.ts'
-import { benchOptions, type Control, printReport, type Row, saveReport, type Target } from './report.ts'
+import { benchOptions, type Control, publish, type Row, type Target } from './report.ts'
 
 const { rounds: ROUNDS, changes: CHANGES } = benchOptions('The way of objects into maps, each time in a new process.', {
   rounds: [3, 'how often each size is done'],
@@ -143,8 +143,7 @@ function main(): void {
     rows: [...[...pairs].flatMap(([size, some]) => rowsOf(size, some)), ...tableRows()],
     controls,
   }
-  printReport(report)
-  saveReport(report)
+  publish(report)
 }
 
 main()

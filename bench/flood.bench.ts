@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
 import { upLab } from '../lab/up.ts'
 import { compileProgram } from './programs.ts'
-import { benchOptions, printReport, saveReport } from './report.ts'
+import { benchOptions, publish } from './report.ts'
 
 const { connections, seconds, flows } = benchOptions(
   'A SYN flood at a nodePort: connections that are lost, new ones that fail.',
@@ -82,8 +82,7 @@ try {
     ],
     controls: [],
   }
-  printReport(report)
-  saveReport(report)
+  publish(report)
 } finally {
   await lab.down()
 }

@@ -2,10 +2,11 @@
 /** Nanoseconds that a packet costs in the tc programs, above a program that does nothing; and what each part of that is. */
 import { TCP4, TCP6, UDP4, UDP6 } from '../test/bpf/cases.ts'
 import { type Dataplane, loadDataplane } from '../test/bpf/harness.ts'
-import { difference, interleave, type Measured, median, perRound } from './abba.ts'
+import { difference } from './abba.ts'
+import { compare, type Subject } from './above-nothing.ts'
 import { loadNullProgram } from './null-program.ts'
 import { crowd, established, fragmented, icmpError, opening, type Scene, stranger, unchanged } from './packet-scenes.ts'
-import { benchOptions, printReport, type Report, type Row, saveReport, type Target } from './report.ts'
+import { benchOptions, publish, type Report, type Row, type Target } from './report.ts'
 import { apart, packed, withRunTimes } from './run-time.ts'
 import { applies, build, NO_COMMON_LRU, PARTS, type Variant } from './variants.ts'
 
@@ -22,12 +23,6 @@ const ESTABLISHED: Target = { must: 250, aim: 150 }
 /** The first packet costs this much more than one of an established flow. */
 const FIRST_EXTRA: Target = { must: 500, aim: 350 }
 
-interface Subject {
-  readonly name: string
-  readonly measure: () => number
-  readonly target?: Target
-}
-
 function apartOf({ name, programFd, frame }: Scene, target?: Target): Subject {
   return { name, measure: () => apart(programFd, frame, RUNS), ...(target && { target }) }
 }
@@ -42,21 +37,6 @@ function nothing(measureOf: (scene: Scene) => Subject): readonly [Subject, Subje
   const frame = Buffer.alloc(64)
   const one = (name: string) => measureOf({ name, programFd, frame: () => frame })
   return [one('nothing'), one('nothing, again')]
-}
-
-async function measure(part: string, method: string, zeros: readonly [Subject, Subject], subjects: readonly Subject[]) {
-  const measured = await interleave([zeros[0], ...subjects, zeros[1]], ROUNDS, subject => subject.measure())
-  const [zero, again] = zeros
-  const base = median(perRound(measured, zero))
-  const rows = subjects.map(subject => row(measured, subject, zero))
-  const control = { what: 'nothing / nothing', ratio: 1 + difference(measured, again, zero) / base }
-  const text = `${method}; nothing itself: ${base.toFixed(0)} ns; ${ROUNDS} rounds, median of the rounds`
-  return { measured, report: { part, method: text, rows, controls: [control] } satisfies Report }
-}
-
-function row(measured: Measured<Subject>, subject: Subject, zero: Subject): Row {
-  const { name, target } = subject
-  return { what: name, value: difference(measured, subject, zero), unit: 'ns', ...(target && { target }) }
 }
 
 /** With what lies between packets in practice: each run is a system call of its own. */
@@ -75,7 +55,13 @@ async function scenes(dataplane: Dataplane, crowds: readonly Scene[]): Promise<R
     ...crowds.map(scene => apartOf(scene)),
   ]
   const method = `${RUNS} packets a turn, each a system call`
-  const { measured, report } = await measure('packets, apart', method, nothing(apartOf), subjects)
+  const { measured, report } = await compare({
+    part: 'packets, apart',
+    method,
+    rounds: ROUNDS,
+    zeros: nothing(apartOf),
+    subjects,
+  })
   const extra: Row = {
     what: 'TCP over IPv4, first packet, above an established one',
     value: difference(measured, first, there!),
@@ -92,7 +78,8 @@ async function hot(dataplane: Dataplane): Promise<Report> {
     ...[TCP4, TCP6, UDP4, UDP6].flatMap(test => unchanged(dataplane, test)).map(scene => packedOf(scene, ESTABLISHED)),
   ]
   const method = `${RUNS * 20} packets a turn, closely, each coming out as it went in`
-  return (await measure('packets, closely', method, nothing(packedOf), subjects)).report
+  const zeros = nothing(packedOf)
+  return (await compare({ part: 'packets, closely', method, rounds: ROUNDS, zeros, subjects })).report
 }
 
 function fits(variant: Variant): boolean {
@@ -110,7 +97,13 @@ async function parts(): Promise<Report> {
   const method = 'TCP over IPv4, established, to the Service, closely; ns above nothing of builds that lack a part'
   const zeros = nothing(packedOf)
   const [all, ...others] = variants.map(({ subject }) => subject)
-  const { measured, report } = await measure('packets, parts', method, zeros, [all!, ...others])
+  const { measured, report } = await compare({
+    part: 'packets, parts',
+    method,
+    rounds: ROUNDS,
+    zeros,
+    subjects: [all!, ...others],
+  })
   for (const { dataplane } of variants) dataplane.close()
   const rows = others.map(one => {
     const saved = difference(measured, all!, one)
@@ -136,11 +129,6 @@ async function main(): Promise<void> {
   publish(await hot(dataplane))
   publish(await parts())
   for (const one of [dataplane, ...crowded.map(({ dataplane }) => dataplane)]) one.close()
-}
-
-function publish(report: Report): void {
-  printReport(report)
-  saveReport(report)
 }
 
 await main()

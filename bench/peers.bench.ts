@@ -7,7 +7,7 @@ import { compare, type Figure, figures, type Outcome, WRK_ROUNDS, wrkFigures } f
 import { AT_NODE_PORT, NEAR, type Scene } from './peer-scene.ts'
 import { type Site, upSite } from './peer-site.ts'
 import { createProgress, type Progress } from './progress.ts'
-import { benchOptions, printReport, type Report, type Series, saveReport } from './report.ts'
+import { benchOptions, publish, type Report, type Series } from './report.ts'
 
 const options = benchOptions("Evenkeel, and rules like kube-proxy's, against direct connections, in the lab.", {
   rounds: [12, 'how often all take turns, twice each; at least 8'],
@@ -178,8 +178,7 @@ async function main(): Promise<void> {
   const progress = createProgress(ACTS.reduce((sum, act) => sum + costOf(act), 0))
   for (const [i, act] of ACTS.entries()) {
     for (const report of await play(act, `p${process.pid}x${i}`, progress)) {
-      printReport(report)
-      saveReport(report)
+      publish(report)
     }
   }
 }

@@ -67,7 +67,12 @@ export function isNoisy(controls: readonly Control[]): boolean {
   return controls.some(({ ratio }) => Math.abs(ratio - 1) > LARGEST_NOISE)
 }
 
-export function printReport({ part, method, rows, controls }: Report): void {
+export function publish(report: Report): void {
+  printReport(report)
+  saveReport(report)
+}
+
+function printReport({ part, method, rows, controls }: Report): void {
   const lines = [
     `## ${part}`,
     '',
@@ -106,7 +111,7 @@ export function valueText(value: number, unit: string): string {
 }
 
 /** Puts a part into latest.json; those of other parts stay, each with its own time and commit. */
-export function saveReport(report: Report): void {
+function saveReport(report: Report): void {
   mkdirSync(RESULTS, { recursive: true })
   const file = join(RESULTS, 'latest.json')
   const saved: SavedReport = { ...where(), noisy: isNoisy(report.controls), ...report }

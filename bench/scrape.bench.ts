@@ -10,7 +10,7 @@ import { createDriver } from '../agent/reconcile/driver.ts'
 import { createMetrics } from '../agent/serve/metrics/metrics.ts'
 import { median } from './abba.ts'
 import { NODE, serviceView } from './control-plane-objects.ts'
-import { benchOptions, printReport, type Row, saveReport } from './report.ts'
+import { benchOptions, publish, type Row } from './report.ts'
 
 const { scrapes: SCRAPES } = benchOptions('A scrape of /metrics, in this process, without HTTP.', {
   scrapes: [30, 'how often'],
@@ -92,5 +92,4 @@ const report = {
   rows,
   controls: [],
 }
-printReport(report)
-saveReport(report)
+publish(report)

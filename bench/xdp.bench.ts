@@ -7,9 +7,9 @@ import { addService, type Endpoint } from '../test/bpf/services.ts'
 import { encodeXdpMd } from '../test/bpf/xdp-md.ts'
 import { inOwnNetwork, run } from '../test/uplink/own-network.ts'
 import { MAC, NODE, type Uplinks, upUplinks } from '../test/xdp/uplinks.ts'
-import { difference, interleave, type Measured, median, perRound } from './abba.ts'
+import { compare, type Subject } from './above-nothing.ts'
 import { loadNullProgram } from './null-program.ts'
-import { benchOptions, printReport, type Report, type Row, saveReport, type Target } from './report.ts'
+import { benchOptions, publish, type Target } from './report.ts'
 import { apart, packed, withRunTimes } from './run-time.ts'
 import { applies, build, XDP_PARTS } from './variants.ts'
 
@@ -24,12 +24,6 @@ const { rounds: ROUNDS, packets: RUNS } = benchOptions(
 const ESTABLISHED: Target = { must: 150, aim: 100 }
 /** A packet that comes out as it went in, but for its hops: so often a call. */
 const IN_ONE_CALL = 200
-
-interface Subject {
-  readonly name: string
-  readonly measure: () => number
-  readonly target?: Target
-}
 
 const CASES = [TCP4, TCP6, UDP4, UDP6]
 
@@ -69,20 +63,7 @@ function opening({ xdp }: Uplinks, test: Case, vip: Endpoint): Buffer[] {
 }
 
 async function measure(part: string, method: string, zeros: readonly [Subject, Subject], subjects: readonly Subject[]) {
-  const measured = await interleave([zeros[0], ...subjects, zeros[1]], ROUNDS, subject => subject.measure())
-  const [zero, again] = zeros
-  const base = median(perRound(measured, zero))
-  const rows = subjects.map(subject => row(measured, subject, zero))
-  const control = { what: 'nothing / nothing', ratio: 1 + difference(measured, again, zero) / base }
-  const text = `${method}; nothing itself: ${base.toFixed(0)} ns; ${ROUNDS} rounds, median of the rounds`
-  const report: Report = { part, method: text, rows, controls: [control] }
-  printReport(report)
-  saveReport(report)
-}
-
-function row(measured: Measured<Subject>, subject: Subject, zero: Subject): Row {
-  const { name, target } = subject
-  return { what: name, value: difference(measured, subject, zero), unit: 'ns', ...(target && { target }) }
+  publish((await compare({ part, method, rounds: ROUNDS, zeros, subjects })).report)
 }
 
 function parts(frame: Buffer, ifindex: number, shared: Dataplane) {
