@@ -9,6 +9,7 @@ import { type Dataplane, dataplaneOf } from '../../agent/reconcile/dataplane.ts'
 import type { Reconciler } from '../../agent/reconcile/reconciler.ts'
 
 const objectFile = (name: string) => fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
+/** All of them: to make maps of the default sizes takes seconds on a busy machine. */
 const SIZES = {
   frontends: 4_096,
   backends: 4_096,
@@ -16,7 +17,11 @@ const SIZES = {
   services: 1_024,
   counters: 1_024,
   flows: 1_024,
+  opening: 1_024,
   affinity: 1_024,
+  fragments: 1_024,
+  sockOrig: 1_024,
+  sockChoices: 1_024,
 }
 
 export interface Fixture {
