@@ -94,24 +94,25 @@ bool argument_flags(const struct call *call, napi_value value, const char *name,
 	return has_type(call, value, napi_undefined) || argument_u32(call, value, name, result);
 }
 
-bool argument_fd(const struct call *call, napi_value value, const char *name, int *fd)
+static bool argument_int(const struct call *call, napi_value value, const char *name, int min,
+			 int *result)
 {
 	int64_t integer = 0;
 
-	if (!argument_integer(call, value, name, 0, INT32_MAX, &integer))
+	if (!argument_integer(call, value, name, min, INT32_MAX, &integer))
 		return false;
-	*fd = (int)integer;
+	*result = (int)integer;
 	return true;
+}
+
+bool argument_fd(const struct call *call, napi_value value, const char *name, int *fd)
+{
+	return argument_int(call, value, name, 0, fd);
 }
 
 bool argument_ifindex(const struct call *call, napi_value value, const char *name, int *ifindex)
 {
-	int64_t integer = 0;
-
-	if (!argument_integer(call, value, name, 1, INT32_MAX, &integer))
-		return false;
-	*ifindex = (int)integer;
-	return true;
+	return argument_int(call, value, name, 1, ifindex);
 }
 
 bool argument_boolean(const struct call *call, napi_value value, const char *name, bool *result)

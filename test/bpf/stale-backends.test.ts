@@ -14,10 +14,12 @@ t.teardown(() => dataplane.close())
 
 let nextPort = 20_000
 
+const GONE: BackendFields = { state: BackendState.FREE, pools: 0 }
+
 const CHANGES: Readonly<Record<string, BackendFields>> = {
   draining: { state: BackendState.DRAINING, pools: 0 },
   replaced: { generation: 9 },
-  gone: { state: BackendState.FREE, pools: 0 },
+  gone: GONE,
 }
 
 /** Whether the flow's backend is there and is still the one that was chosen. */
@@ -33,57 +35,51 @@ for (const test of CASES) {
   const service = addService(dataplane, fields)
   const pool = members.map((member, i) => ({ ...member, id: service.backends[i]! }))
 
+  /** A client whose flow's backend has left the pool and changed since. */
+  function clientOfChanged(change: BackendFields) {
+    const client = { ...test.client, port: nextPort++ }
+    dataplane.run('tc_pod_ingress', frameBetween(test, client, vip))
+    const flow = flowOf(dataplane, test, client, vip)!
+    const old = pool.find(({ id }) => id === flow.backend)!
+    const others = pool.filter(member => member !== old)
+    setPool(dataplane, service.id, fields, others)
+    setBackend(dataplane, old.id, service.id, old, change)
+    const putBack = () => {
+      setPool(dataplane, service.id, fields, pool)
+      setBackend(dataplane, old.id, service.id, old)
+    }
+    return { client, flow, putBack }
+  }
+
   for (const [what, change] of Object.entries(CHANGES)) {
     const goesOn = test.proto === PROTO.TCP || what === 'draining'
 
     t.test(`${test.name}: backend ${what}, the flow ${goesOn ? 'goes on' : 'gets another one'}`, async t => {
       for (let n = 0; n < 20; n++) {
-        const client = { ...test.client, port: nextPort++ }
-        dataplane.run('tc_pod_ingress', frameBetween(test, client, vip))
-        const flow = flowOf(dataplane, test, client, vip)!
-        const old = pool.find(({ id }) => id === flow.backend)!
-        setPool(
-          dataplane,
-          service.id,
-          fields,
-          pool.filter(member => member !== old),
-        )
-        setBackend(dataplane, old.id, service.id, old, change)
+        const { client, flow, putBack } = clientOfChanged(change)
         const next = dataplane.run('tc_pod_ingress', frameBetween(test, client, vip, { flags: 'A' }))
         const after = flowOf(dataplane, test, client, vip)!
         passesAs(t, next, frameBetween(test, client, backendOf(after), { flags: 'A' }), `flow ${n}`)
         if (goesOn) t.same(backendOf(after), backendOf(flow), 'the same backend')
         else t.ok(isUsable(after), 'a backend that is there')
-        setPool(dataplane, service.id, fields, pool)
-        setBackend(dataplane, old.id, service.id, old)
+        putBack()
       }
     })
   }
 
   if (test.proto === PROTO.TCP) {
     t.test(`${test.name}: a SYN to a backend that is gone begins a new flow`, async t => {
-      const client = { ...test.client, port: nextPort++ }
-      dataplane.run('tc_pod_ingress', frameBetween(test, client, vip))
-      const flow = flowOf(dataplane, test, client, vip)!
-      const old = pool.find(({ id }) => id === flow.backend)!
-      setPool(
-        dataplane,
-        service.id,
-        fields,
-        pool.filter(member => member !== old),
-      )
-      setBackend(dataplane, old.id, service.id, old, CHANGES.gone)
+      const { client, putBack } = clientOfChanged(GONE)
       dataplane.run('tc_pod_ingress', frameBetween(test, client, vip))
       t.ok(isUsable(flowOf(dataplane, test, client, vip)!))
-      setPool(dataplane, service.id, fields, pool)
-      setBackend(dataplane, old.id, service.id, old)
+      putBack()
     })
   }
 
   t.test(`${test.name}: a table that names a backend which is gone drops and counts`, async t => {
     const only = { ...test.vip, port: 7001 }
     const lonely = addService(dataplane, { frontends: [{ ...only, proto: test.proto }], backends: [test.backend(9)] })
-    setBackend(dataplane, lonely.backends[0]!, lonely.id, test.backend(9), CHANGES.gone)
+    setBackend(dataplane, lonely.backends[0]!, lonely.id, test.backend(9), GONE)
     const before = dataplane.reason(Reason.BACKEND_STALE)
     isDropped(t, dataplane.run('tc_pod_ingress', frameBetween(test, test.client, only)), 'no backend')
     t.equal(dataplane.reason(Reason.BACKEND_STALE) - before, 1n, 'counted')
