@@ -42,13 +42,22 @@ export interface Agent {
   stop(): Promise<void>
 }
 
-/** Rejects when it can't begin: no rights, an unreadable folder, maps of another layout. */
+/** Rejects when it can't begin: no rights, an unreadable folder, maps of another layout. Nothing of it goes on running then. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
+  await using begun = new AsyncDisposableStack()
+  const operations = await begin(options, step => begun.defer(step))
+  const all = begun.move()
+  return { operations, stop: () => all.disposeAsync() }
+}
+
+/** `atEnd`: is told what undoes each step; the last one is undone first. */
+async function begin(options: AgentOptions, atEnd: (undo: () => void | Promise<void>) => void): Promise<Operations> {
   const { source, log, onFatal } = options
   const config = consistent(options.config, log)
   let servers: Servers | undefined
-  const release = await holdAll(allPinFolders(config.bpffs), () => JSON.stringify(servers?.state() ?? {}))
+  atEnd(await holdAll(allPinFolders(config.bpffs), () => JSON.stringify(servers?.state() ?? {})))
   const kernel = openKernel(config, log, options.onStep)
+  atEnd(kernel.close)
   const metrics = metricsOf(options, kernel, () => driver)
   const recorder = createEventRecorder({
     node: config.nodeName,
@@ -73,25 +82,19 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     log,
     onError: onFatal,
   })
+  atEnd(network.stop)
   reserve(config.nodePortRange, log)
   servers = startServers({ ...options, config, dataplane: kernel.dataplane, metrics })
+  atEnd(servers.close)
+  atEnd(source.stop)
   await source.start(events({ ...options, config }, { driver, network, kernel, servers, metrics, complain }))
   const watchPorts = watchSourcePorts(kernel.dataplane, recorder)
   const timer = setInterval(() => {
     sweep(options, driver, metrics)
     watchPorts().catch(onFatal)
   }, config.sweepSeconds * 1_000)
-  return {
-    operations: kernel.dataplane.operations,
-    async stop() {
-      clearInterval(timer)
-      network.stop()
-      await source.stop()
-      servers?.close()
-      kernel.close()
-      release()
-    },
-  }
+  atEnd(() => clearInterval(timer))
+  return kernel.dataplane.operations
 }
 
 interface Parts {

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { Command, Option } from 'commander'
+import type { Logger } from 'pino'
 import { startAgent } from '../agent.ts'
 import { watchConfiguration } from '../config/watch.ts'
 import { type Config, readConfiguration } from '../config.ts'
@@ -59,27 +60,32 @@ async function run(options: RunOptions): Promise<void> {
   const { log, tally } = createLogging({ level, format: options.output ?? logFormat, node })
   for (const warning of warnings) log.warn(warning)
   const ended = Promise.withResolvers<void>()
+  // It may be rejected before it is waited for.
+  ended.promise.catch(() => undefined)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve())
   const onChange = (fields: readonly string[]) => ended.reject(changed(options.config, fields))
   const watch = watchConfiguration({ file: options.config, config, read, onChange, log })
-  const source = await sourceOf(options, config).catch(explain)
-  const agent = await startAgent({
-    config,
-    source,
-    log,
-    tally,
-    onReady: () => {
-      log.info('ready')
-      // Now, as it may end by a signal that lets nothing be written.
-      flushCompileCache()
-      if (options.readyFile) writeFileSync(options.readyFile, `${process.pid}\n`)
-    },
-    onFatal: ended.reject,
-  }).catch(explain)
-  await ended.promise.catch(explain).finally(() => {
+  try {
+    const source = await sourceOf(options, config)
+    const onReady = () => ready(log, options.readyFile)
+    const agent = await startAgent({ config, source, log, tally, onReady, onFatal: ended.reject })
+    await ended.promise.finally(agent.stop)
+  } catch (error) {
+    explain(error)
+  } finally {
     watch.stop()
-    return agent.stop()
-  })
+  }
+}
+
+function ready(log: Logger, file: string | undefined): void {
+  log.info('ready')
+  // Now, as it may end by a signal that lets nothing be written.
+  flushCompileCache()
+  try {
+    if (file !== undefined) writeFileSync(file, `${process.pid}\n`)
+  } catch (error) {
+    throw new UserError(`--ready-file: ${(error as Error).message}: name a file that can be written`)
+  }
 }
 
 function changed(file: string | undefined, fields: readonly string[]): UserError {

@@ -39,14 +39,18 @@ interface Document {
 }
 
 function parse(text: string, problems: string[]): Document[] {
-  const documents = parseAllDocuments(text)
-  return [...documents].flatMap(document => {
-    problems.push(...document.errors.map(({ message }) => message.split('\n', 1)[0]!.replace(/:$/, '')))
-    if (document.errors.length > 0) return []
-    const value = withoutNulls(document.toJS())
-    if (value === null) return []
-    if (isMapping(value)) return [value]
-    problems.push('expected fields, each with a name, like "nodeName: node1"')
+  return [...parseAllDocuments(text)].flatMap(document => {
+    try {
+      // One is enough: what follows a mistake is often guesswork.
+      const [error] = document.errors
+      if (error !== undefined) throw error
+      const value = withoutNulls(document.toJS())
+      if (value === null) return []
+      if (isMapping(value)) return [value]
+      problems.push('expected fields, each with a name, like "nodeName: node1"')
+    } catch (error) {
+      problems.push(`not valid YAML: ${(error as Error).message.split('\n', 1)[0]!.replace(/:$/, '')}`)
+    }
     return []
   })
 }

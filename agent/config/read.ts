@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** From a file and flags to a configuration that is checked whole. */
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { familyOf } from '../source/manifests/address.ts'
@@ -37,7 +38,9 @@ export function readConfiguration({ file, flags = NO_FLAGS }: ReadOptions): Read
 
 function readText(file: string): string {
   try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8')
+    const bytes = readFileSync(file === '-' ? 0 : file)
+    if (!isUtf8(bytes)) throw new Error('it is not UTF-8: save it in that encoding')
+    return bytes.toString('utf8')
   } catch (error) {
     throw new ConfigError(`can't read configuration ${file}`, [(error as Error).message])
   }

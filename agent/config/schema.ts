@@ -3,8 +3,9 @@
 import { z } from 'zod'
 import { parseAddress } from '../address.ts'
 import { LOG_FORMATS, LOG_LEVELS } from '../log.ts'
-import { parseBindAddress } from '../serve/bind-address.ts'
+import { type BindAddress, parseBindAddress } from '../serve/bind-address.ts'
 import { canonicalCIDR, familyOf } from '../source/manifests/address.ts'
+import { parsePortRange } from '../source/manifests/ranges.ts'
 
 export const API_VERSION = 'evenkeel.io/v1alpha1'
 export const KIND = 'EvenkeelConfiguration'
@@ -18,9 +19,11 @@ export const MAX_SECONDS = 2_592_000
 const seconds = (what: string, preset: number) =>
   z.number().int().min(1).max(MAX_SECONDS).default(preset).describe(what)
 
+/** What the programs' settings have room for. */
+const MAX_U32 = 4_294_967_295
 /** A rate limit; 0 for none. */
 const rate = (what: string, preset: number) =>
-  z.number().int().min(0).max(4_294_967_295).default(preset).describe(`${what}; 0: no limit`)
+  z.number().int().min(0).max(MAX_U32).default(preset).describe(`${what}; 0: no limit`)
 const cidr = z
   .string()
   .refine(text => canonicalCIDR(text) !== undefined, { error: 'expected a CIDR, like 10.244.0.0/16 or fd00:10::/56' })
@@ -75,10 +78,19 @@ const timeouts = z
   })
   .prefault({})
 
+/** DNS subdomain (RFC 1123 2.1), as the API server takes. */
+const NODE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+
 export const fields = z.strictObject({
   apiVersion: z.literal(API_VERSION).default(API_VERSION),
   kind: z.literal(KIND).default(KIND),
-  nodeName: z.string().default('').describe("name of the own Node object; empty: the host's name in lower case"),
+  nodeName: z
+    .string()
+    .refine(text => text === '' || NODE_NAME.test(text), {
+      error: 'expected the name of a Node: lower-case letters, digits, "-" and "."',
+    })
+    .default('')
+    .describe("name of the own Node object; empty: the host's name in lower case"),
   nodeIP: z
     .string()
     .refine(text => text === '' || parseAddress(text) !== undefined, { error: 'expected an address, or "" for none' })
@@ -172,10 +184,16 @@ export const fields = z.strictObject({
     .describe(
       "addresses of the node that serve nodePorts: CIDRs, primary (of the Node's status), localhost, all; a family without an entry is not limited; empty: all",
     ),
-  serviceCIDRs: z.array(cidr).default(['10.96.0.0/16', 'fd00:96::/112']).describe('where clusterIPs come from'),
+  serviceCIDRs: z
+    .array(cidr)
+    .refine(cidrs => cidrs.length > 0 && oneOfEachFamily(cidrs), {
+      error: 'expected one CIDR, or one of IPv4 and one of IPv6',
+    })
+    .default(['10.96.0.0/16', 'fd00:96::/112'])
+    .describe('where clusterIPs come from'),
   nodePortRange: z
     .string()
-    .regex(/^\d+-\d+$/)
+    .refine(text => parsePortRange(text) !== undefined, { error: 'expected a range of ports, like 30000-32767' })
     .default('30000-32767')
     .describe('nodePorts come from here; kept from being the own ports of connections'),
   allocationFile: z
@@ -192,7 +210,13 @@ export const fields = z.strictObject({
     .default(1_000)
     .describe('Service ports with metrics of their own, the busiest; the rest share one'),
   healthTimeoutSeconds: seconds('a change that waits for longer makes this node unhealthy', 60),
-  eventSample: z.number().int().min(0).default(0).describe('one in so many new flows makes an event; 0: none'),
+  eventSample: z
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_U32)
+    .default(0)
+    .describe('one in so many new flows makes an event; 0: none'),
   sweepSeconds: z
     .number()
     .int()
@@ -216,7 +240,19 @@ export const schema = fields.superRefine((config, { addIssue }) => {
       addIssue({ code: 'custom', path: ['detectLocal', name], message: `is needed with detectLocalMode ${mode}` })
   if (config.detectLocalMode === 'ClusterCIDR' && config.clusterCIDR.length === 0)
     addIssue({ code: 'custom', path: ['clusterCIDR'], message: 'is needed with detectLocalMode ClusterCIDR' })
+  if (overlap(parseBindAddress(config.healthzBindAddress), parseBindAddress(config.metricsBindAddress)))
+    addIssue({
+      code: 'custom',
+      path: ['metricsBindAddress'],
+      message: `${config.metricsBindAddress} is where healthzBindAddress is: choose another port`,
+    })
 })
+
+/** An address that is not given is every one. */
+function overlap(one: BindAddress | undefined, other: BindAddress | undefined): boolean {
+  if (one === undefined || other === undefined || one.port !== other.port) return false
+  return one.host === other.host || one.host === undefined || other.host === undefined
+}
 
 export type Config = Readonly<z.infer<typeof schema>>
 /** As written: without the defaults. */

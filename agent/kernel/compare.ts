@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Whether a map in the kernel, or one that an object file declares, is laid out as layout.gen.ts says. */
+import { constants } from 'node:os'
 import type { MapInfo } from '../../native/bridge.d.ts'
 import { bridge } from './bridge.ts'
 import { type Btf, parseBtf, type TypeId } from './btf.ts'
@@ -31,7 +32,7 @@ export function mapDifference(fd: number, path: string, layout: MapShape): strin
   return differentNumbers(info, layout) ?? differentFields(info, layout)
 }
 
-/** What a map's own BTF says of its elements; undefined when it has none. */
+/** What a map's own BTF says of its elements; undefined when it has none. Throws KernelError. */
 export function pinnedFields(info: MapInfo, name: string): Record<'key' | 'value', readonly Field[]> | undefined {
   const declared = declaredIn(info, name)
   if (declared === undefined) return undefined
@@ -59,9 +60,11 @@ function differentFields(info: MapInfo, layout: MapShape): string | undefined {
 }
 
 function declaredIn(info: MapInfo, name: string): { readonly btf: Btf; readonly map: MapDeclaration } | undefined {
-  const raw = info.btfId === 0 ? -1 : bridge.btfById(info.btfId)
-  if (typeof raw === 'number') return undefined
-  const btf = parseBtf(raw)
+  if (info.btfId === 0) return undefined
+  // A map whose types can't be seen is no map of another layout.
+  const raw = bridge.btfById(info.btfId)
+  const hint = raw === -constants.errno.EPERM ? 'This takes root (CAP_SYS_ADMIN)' : undefined
+  const btf = parseBtf(checkValue(raw, 'read the types of map', name, hint))
   const map = mapDeclarations(btf).find(found => found.name === name)
   return map === undefined ? undefined : { btf, map }
 }

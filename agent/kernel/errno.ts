@@ -58,3 +58,17 @@ export function checkValue<T extends object>(result: T | number, operation: stri
   if (typeof result !== 'number') return result
   throw new KernelError({ operation, subject, errno: Math.abs(result), ...(hint === undefined ? {} : { hint }) })
 }
+
+/** For calls of Node: what the system refuses becomes a KernelError. */
+export function attempt<T>(operation: string, subject: string, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    if (!(error instanceof Error && 'errno' in error && typeof error.errno === 'number')) throw error
+    const errno = Math.abs(error.errno)
+    const hint = DENIED.has(errno) ? { hint: 'This takes root' } : {}
+    throw new KernelError({ operation, subject, errno, ...hint })
+  }
+}
+
+const DENIED: ReadonlySet<number> = new Set([constants.errno.EPERM, constants.errno.EACCES])

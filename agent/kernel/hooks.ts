@@ -49,7 +49,6 @@ export function attachHook(folder: PinFolder, name: HookName, programFd: number,
     return
   }
   if (pinned !== undefined) bridge.close(pinned.fd)
-  detachHook(folder, name)
   attachNew(folder, name, programFd, cgroup)
 }
 
@@ -57,16 +56,22 @@ const { EPERM } = constants.errno
 const EXCLUSIVE =
   'A program of somebody else may be there, or above, without BPF_F_ALLOW_MULTI: bpftool cgroup tree lists them'
 
+/** What is at another cgroup goes when this one has its own. */
 function attachNew(folder: PinFolder, name: HookName, programFd: number, cgroup: string): void {
+  const link = attachLink(name, programFd, cgroup)
+  try {
+    detachHook(folder, name)
+    check(bridge.pin(link, linkPath(folder, name)), 'pin link', linkPath(folder, name))
+  } finally {
+    bridge.close(link)
+  }
+}
+
+function attachLink(name: HookName, programFd: number, cgroup: string): number {
   const cgroupFd = check(bridge.openFolder(cgroup), 'open cgroup', cgroup)
   try {
     const attached = bridge.attachCgroup(programFd, cgroupFd, HOOKS[name])
-    const link = check(attached, `attach ${name} to cgroup`, cgroup, attached === -EPERM ? EXCLUSIVE : undefined)
-    try {
-      check(bridge.pin(link, linkPath(folder, name)), 'pin link', linkPath(folder, name))
-    } finally {
-      bridge.close(link)
-    }
+    return check(attached, `attach ${name} to cgroup`, cgroup, attached === -EPERM ? EXCLUSIVE : undefined)
   } finally {
     bridge.close(cgroupFd)
   }

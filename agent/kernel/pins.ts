@@ -5,7 +5,7 @@ import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { bridge } from './bridge.ts'
 import { type MapShape, refuseDifferentMap } from './compare.ts'
-import { check } from './errno.ts'
+import { attempt, check } from './errno.ts'
 import { Layout } from './layout.gen.ts'
 import { MismatchError } from './mismatch.ts'
 
@@ -32,11 +32,15 @@ export function folderAt(path: string): PinFolder {
   return { path, links: join(path, 'links') }
 }
 
-/** Folders of other versions, and what a migration that ended early had put aside: see migration.ts. Most often there are none. */
+/**
+ * Folders of other versions, and what a migration that ended early had put aside: see migration.ts. Most often there are none. Throws
+ * KernelError.
+ */
 export function otherPinFolders(root = DEFAULT_BPFFS): PinFolder[] {
   const home = join(root, HOME)
   const own = pinFolder(root).path
-  const names = existsSync(home) ? readdirSync(home).filter(name => /^v\d+(_was\d+)?$/.test(name)) : []
+  const all = existsSync(home) ? attempt('read folder', home, () => readdirSync(home)) : []
+  const names = all.filter(name => /^v\d+(_was\d+)?$/.test(name))
   return names.map(name => folderAt(join(home, name))).filter(({ path }) => path !== own)
 }
 
@@ -52,16 +56,18 @@ export function otherVersions(root: string): string {
   return `Those in ${paths.join(', ')} are of another version: use its evenkeel, or start this one's agent, which takes them over`
 }
 
-/** Makes the folders that are missing. Throws MismatchError when they would not lie on a bpffs. */
+/** Makes the folders that are missing. Throws MismatchError when they would not lie on a bpffs, and KernelError. */
 export function makePinFolder(folder: PinFolder): void {
   let existing = folder.links
   while (!existsSync(existing)) existing = dirname(existing)
   if (statfsSync(existing).type !== BPFFS)
     throw new MismatchError(
       `maps can't be kept in ${folder.path}`,
-      `${existing} is not on a bpffs: run mount -t bpf bpf ${DEFAULT_BPFFS}`,
+      folder.path.startsWith(`${DEFAULT_BPFFS}/`)
+        ? `${existing} is not on a bpffs: run mount -t bpf bpf ${DEFAULT_BPFFS}`
+        : `${existing} is not on a bpffs: name a folder of one as bpffs, most often ${DEFAULT_BPFFS}`,
     )
-  mkdirSync(folder.links, { recursive: true, mode: 0o700 })
+  attempt('make folder', folder.links, () => mkdirSync(folder.links, { recursive: true, mode: 0o700 }))
 }
 
 /** Unpins all maps and links: what nobody else holds goes away, and links are detached. Filters of clsact stay: see attach.ts. */

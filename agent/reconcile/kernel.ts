@@ -7,7 +7,7 @@ import { bridge } from '../kernel/bridge.ts'
 import { checkValue, KernelError } from '../kernel/errno.ts'
 import { HOOKS, listHooks } from '../kernel/hooks.ts'
 import { beginMigration, type Migration, type MigrationOptions } from '../kernel/migration.ts'
-import { cgroupRoot } from '../kernel/mounts.ts'
+import { cgroupFolder } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
 import { type AttachedDevices, attachedDevices, type DevicePrograms, type Role } from './attached-devices.ts'
@@ -107,6 +107,8 @@ function loader(
     netnsCookie: typeof netnsCookie === 'bigint' ? netnsCookie : 0n,
     icmp: icmpPerSecond,
   }
+  // Several objects have the same maps.
+  const told = new Set<string>()
   return (name, { programs, settings: own } = {}) => {
     const file = fileURLToPath(new URL(`../../bpf/build/${name}.bpf.o`, import.meta.url))
     const object = loadObject({
@@ -117,7 +119,10 @@ function loader(
       sizes: { ...sizes, counters: sizes.services },
       ...(programs && { programs }),
     })
-    for (const note of object.notes) log.warn(note)
+    for (const note of object.notes.filter(note => !told.has(note))) {
+      told.add(note)
+      log.warn(note)
+    }
     return object
   }
 }
@@ -170,7 +175,7 @@ interface SocketPath {
 }
 
 function socketPath(config: Config, folder: PinFolder, load: Load, log: Logger): SocketPath {
-  const cgroup = config.cgroup === '' ? cgroupRoot() : config.cgroup
+  const cgroup = cgroupFolder(config.cgroup)
   const object = load('socket')
   const destroy = loadDestroy(load, log)
   const onError = (error: Error) => log.error({ error: error.message }, 'sockets of gone backends may have been left')

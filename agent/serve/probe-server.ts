@@ -62,9 +62,10 @@ export function serveProbes(options: ProbeServerOptions): ProbeServer {
     server.listen(at.host === undefined ? { port: at.port } : { host: at.host, port: at.port })
   }
 
-  function onError({ message }: Error): void {
+  function onError({ message, code }: NodeJS.ErrnoException): void {
     if (closed) return
-    if (message !== failure) log.error(`${what}: ${message}. ${advice}; trying again`)
+    const remedy = code === 'EADDRNOTAVAIL' ? 'No device has this address: choose another' : advice
+    if (message !== failure) log.error(`${what}: ${message}. ${remedy}; trying again`)
     failure = message
     // Else it was about one connection (no more descriptors): the server goes on.
     if (!server.listening) timer = setTimeout(listen, retryMs).unref()

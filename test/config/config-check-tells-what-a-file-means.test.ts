@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { evenkeel, evenkeelWithInput } from '../lab/command.ts'
@@ -56,6 +57,10 @@ t.test('errors: all of them, and exit code 1', async t => {
   const missing = await evenkeel('config', 'check', '/nonexistent/config.yaml')
   t.equal(missing.code, 1)
   t.match(missing.stderr, /^error: ENOENT: no such file or directory/)
+  const { path } = makeFolder(t, { 'config.yaml': '' })
+  writeFileSync(join(path, 'config.yaml'), Buffer.from('nodeName: caf\xe9\n', 'latin1'))
+  const foreign = await evenkeel('config', 'check', join(path, 'config.yaml'))
+  t.same([foreign.code, foreign.stderr], [1, 'error: it is not UTF-8: save it in that encoding\n'])
 })
 
 t.test('an agent does not start with it', async t => {

@@ -100,7 +100,8 @@ t.test('other documents are refused', async t => {
     [[{ kind: 'ConfigMap', data: { other: '' } }], /^the ConfigMap has none of the keys config.conf, config in data/],
     [[kubeProxy({ apiVersion: 'kubeproxy.config.k8s.io/v1alpha2' })], /^KubeProxyConfiguration apiVersion: /],
     [['- a\n'], /^expected fields, each with a name/],
-    [['a: [\n'], /line 2, column 1/],
+    [['a: [\n'], /^not valid YAML: .*line 2, column 1$/],
+    [['nodeName: *a\n'], /^not valid YAML: Unresolved alias/],
     [['nodeName: a\nnodeName: b\n'], /Map keys must be unique at line 2, column 1/],
   ]
   for (const [documents, problem] of cases) t.match(problemsOf(documents)[0], problem)

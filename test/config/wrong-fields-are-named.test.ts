@@ -27,6 +27,16 @@ const OURS: readonly [fields: object, problem: string][] = [
     'apiServer: expected a URL, like https://10.0.0.1:6443, or "" for that of the kubeconfig',
   ],
   [{ nodeIP: 'here' }, 'nodeIP: expected an address, or "" for none'],
+  [{ nodeName: 'Node 1' }, 'nodeName: expected the name of a Node: lower-case letters, digits, "-" and "."'],
+  [{ nodePortRange: '32767-30000' }, 'nodePortRange: expected a range of ports, like 30000-32767'],
+  [{ nodePortRange: '1-65536' }, 'nodePortRange: expected a range of ports, like 30000-32767'],
+  [{ serviceCIDRs: [] }, 'serviceCIDRs: expected one CIDR, or one of IPv4 and one of IPv6'],
+  [{ serviceCIDRs: ['10.0.0.0/8', '11.0.0.0/8'] }, 'serviceCIDRs: expected one CIDR, or one of IPv4 and one of IPv6'],
+  [{ eventSample: 2 ** 32 }, 'eventSample: Too big: expected number to be <=4294967295'],
+  [
+    { healthzBindAddress: '0.0.0.0:10249' },
+    'metricsBindAddress: 127.0.0.1:10249 is where healthzBindAddress is: choose another port',
+  ],
 ]
 
 const THEIRS: readonly [fields: object, problem: string][] = [

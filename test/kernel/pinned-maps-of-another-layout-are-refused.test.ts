@@ -137,6 +137,6 @@ t.test('maps are kept on a bpffs only', async t => {
   const elsewhere = pinFolder(join(space.path, 'not-there'))
   t.throws(() => loadObject({ ...request, folder: elsewhere }), {
     name: 'MismatchError',
-    message: /is not on a bpffs: run mount -t bpf bpf \/sys\/fs\/bpf/,
+    message: /is not on a bpffs: name a folder of one as bpffs, most often \/sys\/fs\/bpf$/,
   })
 })

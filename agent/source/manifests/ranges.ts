@@ -86,11 +86,18 @@ function addressText(bytes: number[]): string {
   return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString()
 }
 
-function portRange(text: string): Range {
+/** "first-last"; undefined for what is no range of ports. */
+export function parsePortRange(text: string): readonly [first: number, last: number] | undefined {
   const [, first, last] = (/^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []).map(Number)
-  if (first === undefined || last === undefined || first < 1 || last > 65535 || first > last) {
+  if (first === undefined || last === undefined || first < 1 || last > 65535 || first > last) return undefined
+  return [first, last]
+}
+
+function portRange(text: string): Range {
+  const range = parsePortRange(text)
+  if (range === undefined)
     throw new SourceError(`nodePortRange: "${text}" is not a range of ports such as ${DEFAULT_NODE_PORT_RANGE}`)
-  }
+  const [first, last] = range
   return {
     text,
     size: last - first + 1,
