@@ -57,8 +57,8 @@ export interface SlicePort {
   readonly port: number | null
 }
 
-export interface Endpoint {
-  readonly addresses: readonly string[]
+/** What is told of an endpoint besides its address. */
+export interface EndpointState {
   /** The API's defaults are filled in: unset ready is true, unset serving is ready, unset terminating is false. */
   readonly ready: boolean
   readonly serving: boolean
@@ -71,6 +71,20 @@ export interface Endpoint {
   readonly nodeHints?: readonly string[]
 }
 
+export interface Endpoint {
+  /** The first one, which is the one that counts, as in kube-proxy: consumers may not use the others. Empty: it has none. */
+  readonly address: string
+  readonly state: EndpointState
+}
+
+/** Endpoints as they are held, for there are very many: endpoints.ts makes and reads them. */
+export interface PackedEndpoints {
+  /** A line each. */
+  readonly addresses: string
+  /** In the same order. Equal ones are one object. */
+  readonly states: readonly EndpointState[]
+}
+
 export interface EndpointSlice {
   readonly namespace: string
   readonly name: string
@@ -78,7 +92,7 @@ export interface EndpointSlice {
   readonly service: ServiceKey
   readonly addressType: 'IPv4' | 'IPv6' | 'FQDN'
   readonly ports: readonly SlicePort[]
-  readonly endpoints: readonly Endpoint[]
+  readonly endpoints: PackedEndpoints
   /**
    * When what the slice follows from changed, in milliseconds since the epoch (endpoints.kubernetes.io/last-change-trigger-time);
    * undefined when nobody says.

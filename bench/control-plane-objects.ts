@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Services as a source would give them, decoded. */
+import { packEndpoints } from '../agent/endpoints.ts'
 import type { Endpoint, Node, ServiceKey, ServiceView } from '../agent/objects.ts'
 
 export const ENDPOINTS = 10
@@ -31,14 +32,15 @@ export function serviceView(number: number, generation = 0): readonly [ServiceKe
     service: key,
     addressType: 'IPv4' as const,
     ports: [{ name: 'http', protocol: 'TCP' as const, port: 8080 }],
-    endpoints,
+    endpoints: packEndpoints(endpoints),
   }
   return [key, { service: service(name, address(96, number)), slices: [slice] }]
 }
 
 function endpoint(text: string, i: number): Endpoint {
   const nodeName = `node${i % 3}`
-  return { addresses: [text], ready: true, serving: true, terminating: false, nodeName, zone: `z${i % 3}` }
+  const state = { ready: true, serving: true, terminating: false, nodeName, zone: `z${i % 3}` }
+  return { address: text, state }
 }
 
 function service(name: string, clusterIP: string): ServiceView['service'] {

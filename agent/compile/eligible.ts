@@ -12,16 +12,16 @@ export interface Eligible {
   readonly anywhere: boolean
 }
 
-const draining = ({ endpoint }: Candidate) => isDraining(endpoint)
-const localDraining = ({ endpoint, local }: Candidate) => local && isDraining(endpoint)
-const localReady = ({ endpoint, local }: Candidate) => local && endpoint.ready
+const draining = ({ state }: Candidate) => isDraining(state)
+const localDraining = ({ state, local }: Candidate) => local && isDraining(state)
+const localReady = ({ state, local }: Candidate) => local && state.ready
 
 /** Where none is ready, those that are serving and terminating stand in; Cluster and Local each decide by themselves. */
 export function eligible(candidates: readonly Candidate[], place: Place): Eligible {
-  const ready = candidates.filter(({ endpoint }) => endpoint.ready)
+  const ready = candidates.filter(({ state }) => state.ready)
   const near = nearby(ready, place)
   return {
-    cluster: ready.length > 0 ? candidate => candidate.endpoint.ready && near(candidate) : draining,
+    cluster: ready.length > 0 ? candidate => candidate.state.ready && near(candidate) : draining,
     local: candidates.some(localReady) ? localReady : localDraining,
     anywhere: ready.length > 0 || candidates.some(draining),
   }

@@ -2,21 +2,22 @@
 /** The endpoints of a Service, out of its slices. */
 
 import { type Address, compareAddresses, type Family, isUnspecified, parseAddress } from '../address.ts'
-import type { Endpoint, EndpointSlice, Protocol, ServiceView, SlicePort } from '../objects.ts'
+import { unpackEndpoints } from '../endpoints.ts'
+import type { EndpointSlice, EndpointState, Protocol, ServiceView, SlicePort } from '../objects.ts'
 import type { Warn } from './warnings.ts'
 
 /** A slice's endpoints that can be used, with their addresses read. */
 export interface ReadSlice {
   readonly family: Family
   readonly ports: readonly SlicePort[]
-  readonly endpoints: readonly { readonly address: Address; readonly endpoint: Endpoint }[]
+  readonly endpoints: readonly { readonly address: Address; readonly state: EndpointState }[]
 }
 
 /** One address and port that may serve a Service port. */
 export interface Candidate {
   readonly address: Address
   readonly port: number
-  readonly endpoint: Endpoint
+  readonly state: EndpointState
   /** On this node. */
   readonly local: boolean
 }
@@ -32,13 +33,11 @@ export function readSlices({ slices }: ServiceView, families: readonly Family[],
   return read
 }
 
-/** An endpoint's first address is the one that counts, as in kube-proxy: consumers may not use the others. */
 function readEndpoints(slice: EndpointSlice, family: Family, warn: Warn): ReadSlice['endpoints'] {
-  const read: { address: Address; endpoint: Endpoint }[] = []
-  for (const [i, endpoint] of slice.endpoints.entries()) {
-    const text = endpoint.addresses[0]
-    const address = text === undefined ? undefined : parseAddress(text)
-    if (address?.family === family && !isUnspecified(address)) read.push({ address, endpoint })
+  const read: { address: Address; state: EndpointState }[] = []
+  for (const [i, { address: text, state }] of unpackEndpoints(slice.endpoints).entries()) {
+    const address = parseAddress(text)
+    if (address?.family === family && !isUnspecified(address)) read.push({ address, state })
     else {
       const field = `EndpointSlice ${slice.name}, endpoints[${i}].addresses[0]`
       warn(field, `${show(text)} is not an ${family} address that can be reached: the endpoint is left out`)
@@ -47,8 +46,8 @@ function readEndpoints(slice: EndpointSlice, family: Family, warn: Warn): ReadSl
   return read
 }
 
-function show(text: string | undefined): string {
-  return text === undefined ? 'nothing' : `"${text}"`
+function show(text: string): string {
+  return text === '' ? 'nothing' : `"${text}"`
 }
 
 export interface PortOfSlices {
@@ -67,9 +66,9 @@ export function candidatesOf(slices: readonly ReadSlice[], port: PortOfSlices, n
     if (slice.family !== port.family) continue
     for (const { name, protocol, port: number } of slice.ports) {
       if (name !== port.name || protocol !== port.protocol || !number) continue
-      for (const { address, endpoint } of slice.endpoints) {
-        const local = nodeName !== '' && endpoint.nodeName === nodeName
-        all.push({ address, port: number, endpoint, local })
+      for (const { address, state } of slice.endpoints) {
+        const local = nodeName !== '' && state.nodeName === nodeName
+        all.push({ address, port: number, state, local })
       }
     }
   }
@@ -85,11 +84,11 @@ function compareCandidates(a: Candidate, b: Candidate): number {
  * Which of two copies of an endpoint counts while it moves between slices: as in kube-proxy the local one; after that, where
  * kube-proxy takes either, the one that serves more.
  */
-function preference({ local, endpoint }: Candidate): number {
-  return (local ? 4 : 0) + (endpoint.ready ? 2 : 0) + (isDraining(endpoint) ? 1 : 0)
+function preference({ local, state }: Candidate): number {
+  return (local ? 4 : 0) + (state.ready ? 2 : 0) + (isDraining(state) ? 1 : 0)
 }
 
 /** Still serves what is there while it ends: the fall-back where nothing is ready. */
-export function isDraining({ serving, terminating }: Endpoint): boolean {
+export function isDraining({ serving, terminating }: EndpointState): boolean {
   return serving && terminating
 }

@@ -18,9 +18,9 @@ const everywhere: Near = () => true
  * turned it into hints.
  */
 export function nearby(ready: readonly Candidate[], { nodeName, zone }: Place): Near {
-  const hintsNode: Near = ({ endpoint }) => endpoint.nodeHints?.includes(nodeName) ?? false
-  const hintsZone: Near = ({ endpoint }) => endpoint.zoneHints?.includes(zone) ?? false
-  if (ready.every(({ endpoint }) => endpoint.nodeHints?.length) && ready.some(hintsNode)) return hintsNode
-  if (ready.every(({ endpoint }) => endpoint.zoneHints?.length) && ready.some(hintsZone)) return hintsZone
+  const hintsNode: Near = ({ state }) => state.nodeHints?.includes(nodeName) ?? false
+  const hintsZone: Near = ({ state }) => state.zoneHints?.includes(zone) ?? false
+  if (ready.every(({ state }) => state.nodeHints?.length) && ready.some(hintsNode)) return hintsNode
+  if (ready.every(({ state }) => state.zoneHints?.length) && ready.some(hintsZone)) return hintsZone
   return everywhere
 }

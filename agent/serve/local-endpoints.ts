@@ -19,7 +19,7 @@ export function localEndpoints(view: ServiceView, nodeName: string): LocalEndpoi
       const ready = slices
         .filter(slice => slice.family === family && slice.ports.length > 0)
         .flatMap(({ endpoints }) => endpoints)
-        .filter(({ endpoint }) => endpoint.ready && endpoint.nodeName === nodeName)
+        .filter(({ state }) => state.ready && state.nodeName === nodeName)
       return [family, new Set(ready.map(({ address }) => address.text)).size]
     }),
   )

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Objects for tests: what is not given has the API's defaults. */
 import type { CompileContext } from '../../agent/compile/context.ts'
-import type { Endpoint, EndpointSlice, Node, Service, ServicePort } from '../../agent/objects.ts'
+import { packEndpoints } from '../../agent/endpoints.ts'
+import type { Endpoint, EndpointSlice, EndpointState, Node, Service, ServicePort } from '../../agent/objects.ts'
 
 export function service(given: Partial<Service> = {}): Service {
   return {
@@ -38,21 +39,14 @@ export function slice(endpoints: readonly Endpoint[], given: Partial<EndpointSli
     service: 'default/web',
     addressType: 'IPv4',
     ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
-    endpoints,
+    endpoints: packEndpoints(endpoints),
     ...given,
   }
 }
 
-export function endpoint(address: string, given: Partial<Endpoint> = {}): Endpoint {
-  return {
-    addresses: [address],
-    ready: true,
-    serving: true,
-    terminating: false,
-    nodeName: 'node1',
-    zone: '',
-    ...given,
-  }
+export function endpoint(address: string, given: Partial<EndpointState> = {}): Endpoint {
+  const state = { ready: true, serving: true, terminating: false, nodeName: 'node1', zone: '', ...given }
+  return { address, state }
 }
 
 export function node(given: Partial<Node> = {}): Node {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { hostPort } from '../../agent/address.ts'
 import type { CompiledPort, CompiledService, Frontend } from '../../agent/compile/compiled.ts'
 import { compileService } from '../../agent/compile/service.ts'
+import { packEndpoints, unpackEndpoints } from '../../agent/endpoints.ts'
 import type { ServiceView } from '../../agent/objects.ts'
 import { randomBits } from './maglev-sets.ts'
 import { onNode } from './objects.ts'
@@ -53,7 +55,10 @@ function check(got: unknown, wanted: unknown, about: unknown): void {
 }
 
 function turnedRound({ service, slices }: ServiceView): ServiceView {
-  const turned = slices.map(slice => ({ ...slice, endpoints: slice.endpoints.toReversed() }))
+  const turned = slices.map(slice => ({
+    ...slice,
+    endpoints: packEndpoints(unpackEndpoints(slice.endpoints).toReversed()),
+  }))
   return { service, slices: turned.reverse() }
 }
 

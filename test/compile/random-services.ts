@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Random Services with slices: small, so that every rule is met often. */
-import type { Endpoint, EndpointSlice, Service, ServicePort, ServiceView, TrafficPolicy } from '../../agent/objects.ts'
+import type {
+  EndpointSlice,
+  EndpointState,
+  Service,
+  ServicePort,
+  ServiceView,
+  TrafficPolicy,
+} from '../../agent/objects.ts'
 import { endpoint, port, service, slice } from './objects.ts'
 
 const NODES = ['node1', 'node2', 'node3', '']
 const ZONES = ['z1', 'z2', 'z3']
-const CONDITIONS: readonly Pick<Endpoint, 'ready' | 'serving' | 'terminating'>[] = [
+const CONDITIONS: readonly Pick<EndpointState, 'ready' | 'serving' | 'terminating'>[] = [
   { ready: true, serving: true, terminating: false },
   { ready: true, serving: true, terminating: false },
   { ready: false, serving: false, terminating: false },
@@ -46,7 +53,7 @@ export function randomView(random: () => number): ServiceView {
     })
   }
 
-  function hints(): Pick<Endpoint, 'zoneHints' | 'nodeHints'> {
+  function hints(): Pick<EndpointState, 'zoneHints' | 'nodeHints'> {
     const zones = Array.from({ length: 1 + below(2) }, () => pick(ZONES))
     return { ...(chance(90) && { zoneHints: zones }), ...(chance(60) && { nodeHints: [pick(NODES.slice(0, 3))] }) }
   }

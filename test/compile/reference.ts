@@ -3,7 +3,8 @@
  * The contract once more, as one question about one client: who may answer? Slow and plain, and without a line of agent/compile, so
  * that the two can be held against each other over random Services.
  */
-import type { Endpoint, Service, ServicePort, ServiceView } from '../../agent/objects.ts'
+import { unpackEndpoints } from '../../agent/endpoints.ts'
+import type { EndpointState, Service, ServicePort, ServiceView } from '../../agent/objects.ts'
 
 export interface Client {
   readonly nodeName: string
@@ -28,19 +29,17 @@ export function answer(view: ServiceView, port: ServicePort, v6: boolean, extern
   return local && able.length > 0 ? 'drop' : 'refuse'
 }
 
-type Named = readonly [text: string, endpoint: Endpoint]
+type Named = readonly [text: string, endpoint: EndpointState]
 
 function endpointsOf({ service, slices }: ServiceView, port: ServicePort, v6: boolean): readonly Named[] {
   if ('service.kubernetes.io/headless' in service.labels) return []
-  const found = new Map<string, Endpoint>()
+  const found = new Map<string, EndpointState>()
   for (const slice of slices) {
     if (slice.addressType !== (v6 ? 'IPv6' : 'IPv4')) continue
     const ports = slice.ports.filter(({ name, protocol }) => name === port.name && protocol === port.protocol)
     for (const { port: number } of ports)
-      for (const endpoint of slice.endpoints) {
-        const [address] = endpoint.addresses
-        found.set(v6 ? `[${address}]:${number}` : `${address}:${number}`, endpoint)
-      }
+      for (const { address, state } of unpackEndpoints(slice.endpoints))
+        found.set(v6 ? `[${address}]:${number}` : `${address}:${number}`, state)
   }
   return [...found]
 }
@@ -54,8 +53,8 @@ function near(endpoints: readonly Named[], { nodeName, zone }: Client): readonly
   const ready = endpoints.filter(([, one]) => one.ready)
   if (ready.length === 0) return standIn(endpoints)
   for (const [hintsOf, here] of [
-    [(one: Endpoint) => one.nodeHints ?? [], nodeName],
-    [(one: Endpoint) => one.zoneHints ?? [], zone],
+    [(one: EndpointState) => one.nodeHints ?? [], nodeName],
+    [(one: EndpointState) => one.zoneHints ?? [], zone],
   ] as const) {
     if (ready.some(([, one]) => hintsOf(one).length === 0)) continue
     const hinted = ready.filter(([, one]) => hintsOf(one).includes(here))

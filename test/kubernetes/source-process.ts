@@ -34,7 +34,7 @@ process.once('message', () => source.stop().then(() => process.disconnect()))
 await source.start({
   onUpdate: ({ services }) => {
     const slices = [...services.values()].flatMap(view => view?.slices ?? [])
-    const endpoints = slices.reduce((sum, { endpoints }) => sum + endpoints.length, 0)
+    const endpoints = slices.reduce((sum, { endpoints }) => sum + endpoints.states.length, 0)
     const at = performance.timeOrigin + performance.now()
     process.send?.({ at, services: services.size, endpoints, ...usage() } satisfies Seen)
     isFirst = false

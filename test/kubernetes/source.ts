@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A Kubernetes source beside a fake API server, and what it tells. */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
+import { unpackEndpoints } from '../../agent/endpoints.ts'
 import type { Node, ServiceKey, ServiceView } from '../../agent/objects.ts'
 import { type KubernetesOptions, kubernetesSource } from '../../agent/source/kubernetes/kubernetes.ts'
 import type { Times } from '../../agent/source/kubernetes/times.ts'
@@ -132,5 +134,7 @@ export function kubeconfig(
 
 /** "10.1.0.1" for each endpoint of a Service, sorted. */
 export function addresses(view: ServiceView | undefined): readonly string[] {
-  return (view?.slices ?? []).flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses)).sort()
+  return (view?.slices ?? [])
+    .flatMap(({ endpoints }) => unpackEndpoints(endpoints).map(({ address }) => address))
+    .sort()
 }

@@ -65,8 +65,9 @@ t.test('fields and values of a later Kubernetes are no fault', async t => {
   await reading.synced()
   t.same(reading.problems(), [])
   t.equal(reading.services.get('default/web')?.service.trafficDistribution, 'PreferSamePlanet')
-  t.same(reading.services.get('default/web')?.slices[0]?.endpoints[0], {
-    ...{ addresses: ['10.1.0.1'], ready: true, serving: true, terminating: false, nodeName: '', zone: '' },
+  t.same(reading.services.get('default/web')?.slices[0]?.endpoints, {
+    addresses: '10.1.0.1',
+    states: [{ ready: true, serving: true, terminating: false, nodeName: '', zone: '' }],
   })
 })
 

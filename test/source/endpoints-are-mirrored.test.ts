@@ -23,13 +23,16 @@ t.test('each subset becomes a slice a family', async t => {
     {
       addressType: 'IPv4',
       ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
-      endpoints: [
-        { addresses: ['10.1.0.1'], ready: true, nodeName: 'node1' },
-        { addresses: ['10.1.0.2'], ready: false, serving: false },
-      ],
+      endpoints: {
+        addresses: '10.1.0.1\n10.1.0.2',
+        states: [
+          { ready: true, nodeName: 'node1' },
+          { ready: false, serving: false },
+        ],
+      },
     },
-    { addressType: 'IPv6', endpoints: [{ addresses: ['fd00::1'], ready: true }] },
-    { addressType: 'IPv4', ports: [{ port: 9090 }], endpoints: [{ addresses: ['10.1.0.3'] }] },
+    { addressType: 'IPv6', endpoints: { addresses: 'fd00::1', states: [{ ready: true }] } },
+    { addressType: 'IPv4', ports: [{ port: 9090 }], endpoints: { addresses: '10.1.0.3' } },
   ])
 })
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Folders of manifests for the tests of this directory, and what the source makes of them. */
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
+import { unpackEndpoints } from '../../agent/endpoints.ts'
 import type { ServiceKey, ServiceView } from '../../agent/objects.ts'
 import { loadManifests } from '../../agent/source/manifests/load.ts'
 import { type ManifestsOptions, manifestsSource } from '../../agent/source/manifests/manifests.ts'
@@ -139,9 +141,9 @@ export function slice(name: string, of: string, addresses: readonly string[]) {
 /** "10.1.0.1:8080" for each ready endpoint and port, sorted. */
 export function answering(view: ServiceView | undefined): readonly string[] {
   const all = (view?.slices ?? []).flatMap(({ ports, endpoints }) =>
-    endpoints
-      .filter(({ ready }) => ready)
-      .flatMap(({ addresses }) => ports.map(({ port }) => `${addresses[0]}:${port}`)),
+    unpackEndpoints(endpoints)
+      .filter(({ state }) => state.ready)
+      .flatMap(({ address }) => ports.map(({ port }) => `${address}:${port}`)),
   )
   return all.sort()
 }

@@ -14,14 +14,14 @@ const OBJECTS = [
 for (const trafficDistribution of ['PreferClose', 'PreferSameZone', 'PreferSameNode', undefined]) {
   t.test(`trafficDistribution ${trafficDistribution}`, async t => {
     const { services } = await load(t, [service('web', { selector: { app: 'web' }, trafficDistribution }), ...OBJECTS])
-    const endpoints = services.get('default/web')?.slices[0]?.endpoints ?? []
+    const states = services.get('default/web')?.slices[0]?.endpoints.states ?? []
     t.same(
-      endpoints.map(({ zone }) => zone),
+      states.map(({ zone }) => zone),
       ['z1', 'z2', 'z1', ''],
     )
     const zones = trafficDistribution === undefined ? [undefined, undefined] : [['z1'], ['z2']]
     t.same(
-      endpoints.map(({ zoneHints }) => zoneHints),
+      states.map(({ zoneHints }) => zoneHints),
       [...zones, undefined, undefined],
     )
     const nodes =
@@ -29,7 +29,7 @@ for (const trafficDistribution of ['PreferClose', 'PreferSameZone', 'PreferSameN
         ? [['node1'], ['node2'], undefined, ['unknown']]
         : Array(4).fill(undefined)
     t.same(
-      endpoints.map(({ nodeHints }) => nodeHints),
+      states.map(({ nodeHints }) => nodeHints),
       nodes,
     )
   })

@@ -9,7 +9,7 @@ async function slices(t: Parameters<typeof load>[0], ...objects: readonly unknow
   t.same(problems, [])
   return (services.get('default/web')?.slices ?? []).map(({ ports, endpoints }) => [
     ports.map(({ name, protocol, port }) => `${name}:${port}/${protocol}`).join(),
-    endpoints.map(({ addresses }) => addresses[0]).join(),
+    endpoints.addresses.replaceAll('\n', ','),
   ])
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+
 import t from 'tap'
+import { unpackEndpoints } from '../../agent/endpoints.ts'
 import { load, pod, service } from './folder.ts'
 
 const DELETED = { deletionTimestamp: '2026-01-01T00:00:00Z' }
@@ -18,8 +20,8 @@ const PODS = [
 
 async function states(t: Parameters<typeof load>[0], spec: object) {
   const { services } = await load(t, [service('web', { selector: { app: 'web' }, ...spec }), ...PODS])
-  const endpoints = services.get('default/web')?.slices.flatMap(slice => slice.endpoints) ?? []
-  return endpoints.map(({ addresses, ready, serving, terminating }) => [addresses[0], ready, serving, terminating])
+  const endpoints = services.get('default/web')?.slices.flatMap(slice => unpackEndpoints(slice.endpoints)) ?? []
+  return endpoints.map(({ address, state }) => [address, state.ready, state.serving, state.terminating])
 }
 
 t.test('ready, serving and terminating come from the condition and the deletion time', async t => {
@@ -55,7 +57,7 @@ t.test('in a given slice unset ready is true, unset serving is ready', async t =
     ],
   }
   const { services } = await load(t, [service('web'), slice])
-  t.match(services.get('default/web')?.slices[0]?.endpoints, [
+  t.match(services.get('default/web')?.slices[0]?.endpoints.states, [
     { ready: true, serving: true, terminating: false },
     { ready: false, serving: false, terminating: false },
     { ready: false, serving: true, terminating: true },

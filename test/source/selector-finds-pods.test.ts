@@ -35,7 +35,7 @@ t.test('a pod on the host network serves with the node address', async t => {
     service('web', { selector: { app: 'web' } }),
     pod('a', '192.168.0.7', { spec: { hostNetwork: true, nodeName: 'n7' } }),
   ])
-  t.match(services.get('default/web')?.slices[0]?.endpoints, [{ addresses: ['192.168.0.7'], nodeName: 'n7' }])
+  t.match(services.get('default/web')?.slices[0]?.endpoints, { addresses: '192.168.0.7', states: [{ nodeName: 'n7' }] })
 })
 
 t.test('given slices win over pods, as the truth of an API server', async t => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** EndpointSlice (discovery.k8s.io/v1) of the API: the fields that are used. */
+import { packEndpoints } from '../../endpoints.ts'
 import type { Endpoint, EndpointSlice, SlicePort } from '../../objects.ts'
 import { FieldError, flag, integer, isMapping, items, mapping, oneOf, type Raw, shared, text, texts } from './raw.ts'
 import { PROTOCOLS } from './service.ts'
@@ -21,7 +22,7 @@ export function readSlice(raw: Raw): EndpointSlice {
     service: `${namespace}/${service}`,
     addressType,
     ports: items(raw, 'ports', '', slicePort),
-    endpoints: addressType === 'FQDN' ? [] : items(raw, 'endpoints', '', readEndpoint),
+    endpoints: packEndpoints(addressType === 'FQDN' ? [] : items(raw, 'endpoints', '', readEndpoint)),
     ...triggerOf(metadata),
   }
 }
@@ -46,19 +47,19 @@ function readEndpoint(raw: Raw, at: string): Endpoint {
   const ready = flag(conditions, 'ready', `${at}conditions.`, true)
   const zoneHints = hintsOf(raw, 'forZones', at)
   const nodeHints = hintsOf(raw, 'forNodes', at)
-  return {
-    addresses: texts(raw, 'addresses', at),
+  const state = {
     ready,
     serving: flag(conditions, 'serving', `${at}conditions.`, ready),
     terminating: flag(conditions, 'terminating', `${at}conditions.`, false),
-    nodeName: shared(text(raw, 'nodeName', at)),
-    zone: shared(text(raw, 'zone', at)),
+    nodeName: text(raw, 'nodeName', at),
+    zone: text(raw, 'zone', at),
     ...(zoneHints.length > 0 && { zoneHints }),
     ...(nodeHints.length > 0 && { nodeHints }),
   }
+  return { address: texts(raw, 'addresses', at)[0] ?? '', state }
 }
 
 function hintsOf(raw: Raw, key: 'forZones' | 'forNodes', at: string): readonly string[] {
   const hints = mapping(raw, 'hints', at)
-  return items(hints, key, `${at}hints.`, (hint, at) => shared(text(hint, 'name', at)))
+  return items(hints, key, `${at}hints.`, (hint, at) => text(hint, 'name', at))
 }

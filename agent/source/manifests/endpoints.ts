@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** From Pods to EndpointSlices, as Kubernetes' endpointslice controller makes them (k8s.io/endpointslice). */
-import type { Endpoint, EndpointSlice, Node, Service, ServicePort, SlicePort } from '../../objects.ts'
+import { packEndpoints } from '../../endpoints.ts'
+import type { Endpoint, EndpointSlice, EndpointState, Node, Service, ServicePort, SlicePort } from '../../objects.ts'
 import { type Family, familyOf } from './address.ts'
 import type { Pod, ServiceManifest } from './manifest.ts'
 
@@ -19,7 +20,7 @@ export function slicesFromPods(
       service: `${namespace}/${name}`,
       addressType: family,
       ports,
-      endpoints: pods.map(pod => endpoint(manifest, pod, family, nodes.get(pod.nodeName))),
+      endpoints: packEndpoints(pods.map(pod => endpoint(manifest, pod, family, nodes.get(pod.nodeName)))),
     })),
   )
 }
@@ -55,8 +56,7 @@ function endpoint(manifest: ServiceManifest, pod: Pod, family: Family, node: Nod
   const { ready: serving, terminating, nodeName } = pod
   const ready = manifest.publishNotReadyAddresses || (serving && !terminating)
   const zone = node?.zone ?? ''
-  return {
-    addresses: pod.addresses.filter(address => familyOf(address) === family).slice(0, 1),
+  const state = {
     ready,
     serving,
     terminating,
@@ -64,10 +64,11 @@ function endpoint(manifest: ServiceManifest, pod: Pod, family: Family, node: Nod
     zone,
     ...(ready && hints(manifest.service.trafficDistribution, zone, nodeName)),
   }
+  return { address: pod.addresses.find(address => familyOf(address) === family) ?? '', state }
 }
 
 /** Each ready endpoint is hinted to where it is (k8s.io/endpointslice/trafficdist). */
-function hints(distribution: string, zone: string, nodeName: string): Pick<Endpoint, 'zoneHints' | 'nodeHints'> {
+function hints(distribution: string, zone: string, nodeName: string): Pick<EndpointState, 'zoneHints' | 'nodeHints'> {
   if (distribution === '') return {}
   return {
     ...(zone !== '' && { zoneHints: [zone] }),

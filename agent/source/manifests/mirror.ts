@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Endpoints (v1), for people's old manifests: turned into slices, as the EndpointSlice mirroring controller does. */
 import { z } from 'zod'
+import { packEndpoints } from '../../endpoints.ts'
 import type { Endpoint, EndpointSlice } from '../../objects.ts'
 import { type Family, familyOf } from './address.ts'
 import { dnsSubdomain, metadata, portNumber, protocol, reachableAddress } from './fields.ts'
@@ -37,11 +38,11 @@ export function readEndpoints(raw: z.infer<typeof endpointsSchema>, namespace: s
           protocol: protocol ?? 'TCP',
           port,
         })),
-        endpoints: endpointsOf(part, family),
+        endpoints: packEndpoints(endpointsOf(part, family)),
       }),
     ),
   )
-  return { slices: slices.filter(({ endpoints }) => endpoints.length > 0) }
+  return { slices: slices.filter(({ endpoints }) => endpoints.states.length > 0) }
 }
 
 function endpointsOf(part: RawSubset, family: Family): readonly Endpoint[] {
@@ -51,5 +52,6 @@ function endpointsOf(part: RawSubset, family: Family): readonly Endpoint[] {
 }
 
 function endpoint({ ip, nodeName }: RawAddress, ready: boolean): Endpoint {
-  return { addresses: [ip], ready, serving: ready, terminating: false, nodeName: nodeName ?? '', zone: '' }
+  const state = { ready, serving: ready, terminating: false, nodeName: nodeName ?? '', zone: '' }
+  return { address: ip, state }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** EndpointSlice (discovery.k8s.io/v1). */
 import { z } from 'zod'
+import { packEndpoints } from '../../endpoints.ts'
 import type { Endpoint, EndpointSlice } from '../../objects.ts'
 import { canonicalAddress, familyOf, specialRange } from './address.ts'
 import { dnsLabel, dnsSubdomain, metadata, oneOf, portNumber, protocol } from './fields.ts'
@@ -70,15 +71,15 @@ export function readSlice(raw: RawSlice, namespace: string): EndpointSlice {
       protocol: protocol ?? 'TCP',
       port: port ?? null,
     })),
-    endpoints: named,
+    endpoints: packEndpoints(named),
   }
 }
 
 function readEndpoint(raw: z.infer<typeof endpoint>): Endpoint {
   const ready = raw.conditions?.ready ?? true
   const { forZones, forNodes } = raw.hints ?? {}
-  return {
-    addresses: raw.addresses.map(address => canonicalAddress(address) ?? address),
+  const [address = ''] = raw.addresses
+  const state = {
     ready,
     serving: raw.conditions?.serving ?? ready,
     terminating: raw.conditions?.terminating ?? false,
@@ -87,4 +88,5 @@ function readEndpoint(raw: z.infer<typeof endpoint>): Endpoint {
     ...(forZones && forZones.length > 0 && { zoneHints: forZones.map(({ name }) => name) }),
     ...(forNodes && forNodes.length > 0 && { nodeHints: forNodes.map(({ name }) => name) }),
   }
+  return { address: canonicalAddress(address) ?? address, state }
 }
