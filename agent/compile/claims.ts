@@ -17,11 +17,10 @@ export interface ClaimIndex {
   warnings(): readonly string[]
 }
 
-/** "10.96.0.10:80/TCP cluster" */
+/** "10.96.0.10:80/TCP": in either scope, for a Service that claims it in one has the other. */
 type FrontendText = string
 
 interface Claim {
-  readonly frontend: FrontendText
   readonly key: ServiceKey
   readonly created: number
   readonly kind: Frontend['kind']
@@ -33,7 +32,7 @@ export function claimIndex(): ClaimIndex {
   const owners = new Map<FrontendText, Claim>()
   /** Of the few frontends that several claim, the owner first. */
   const contested = new Map<FrontendText, readonly Claim[]>()
-  const byService = new Map<ServiceKey, readonly Claim[]>()
+  const byService = new Map<ServiceKey, readonly FrontendText[]>()
 
   function claimsOn(text: FrontendText): readonly Claim[] {
     const owner = owners.get(text)
@@ -52,17 +51,16 @@ export function claimIndex(): ClaimIndex {
   return {
     update(key, service) {
       const before = byService.get(key) ?? NONE
-      const after = claimsOf(service)
-      const wanted = new Map([...before.map(claim => [claim.frontend, undefined] as const), ...after])
+      const after = claimsOf(key, service)
       const affected = new Set<ServiceKey>()
-      for (const [text, claim] of wanted) {
+      for (const text of new Set([...before, ...after.keys()])) {
         const loser = owners.get(text)?.key
-        replace(text, key, claim)
+        replace(text, key, after.get(text))
         const winner = owners.get(text)?.key
         if (winner === loser) continue
         for (const other of [loser, winner]) if (other !== undefined && other !== key) affected.add(other)
       }
-      if (after.size > 0) byService.set(key, [...after.values()])
+      if (after.size > 0) byService.set(key, [...after.keys()])
       else byService.delete(key)
       return [...affected]
     },
@@ -89,26 +87,28 @@ function age({ created }: Claim): number {
   return created || Number.MAX_SAFE_INTEGER
 }
 
-const SCOPES = ['cluster', 'external'] as const
-
-function claimsOf(service: CompiledService | undefined): ReadonlyMap<FrontendText, Claim> {
+/**
+ * A clusterIP is served inside the cluster only, but nobody else may have it outside; the other kinds are served in both scopes.
+ * A Service's frontends of one kind share a claim.
+ */
+function claimsOf(key: ServiceKey, service: CompiledService | undefined): ReadonlyMap<FrontendText, Claim> {
   const made = new Map<FrontendText, Claim>()
+  let claim: Claim | undefined
   for (const port of service?.ports ?? []) {
     for (const frontend of port.frontends) {
-      const { key, created } = service!
-      // A clusterIP is served inside the cluster only, but nobody else may have it outside.
-      const scopes = frontend.kind === 'clusterIP' ? SCOPES : [frontend.scope]
-      for (const scope of scopes) {
-        const text = frontendText(port, { ...frontend, scope })
-        made.set(text, { frontend: text, key, created, kind: frontend.kind })
-      }
+      const { kind } = frontend
+      const text = frontendText(port, frontend)
+      if (claim?.kind !== kind) claim = { key, created: service!.created, kind }
+      // Of an address that is both, as clusterIPs come first.
+      if (!made.has(text)) made.set(text, claim)
     }
   }
   return made
 }
 
-function frontendText({ protocol }: Pick<CompiledPort, 'protocol'>, { address, port, scope }: Frontend): FrontendText {
-  return `${hostPort(address, port)}/${protocol} ${scope}`
+/** Joined for the reason that keyOf() is. */
+function frontendText({ protocol }: Pick<CompiledPort, 'protocol'>, { address, port }: Frontend): FrontendText {
+  return [hostPort(address, port), protocol].join('/')
 }
 
 const FIELDS: Readonly<Record<Frontend['kind'], string>> = {
@@ -118,11 +118,10 @@ const FIELDS: Readonly<Record<Frontend['kind'], string>> = {
   nodePort: 'spec.ports[].nodePort',
 }
 
-function lost(text: FrontendText, [owner, ...losers]: readonly Claim[]): readonly string[] {
-  const [frontend, scope] = text.split(' ')
+function lost(frontend: FrontendText, [owner, ...losers]: readonly Claim[]): readonly string[] {
   return losers.map(
     loser =>
-      `Service ${loser.key}: ${FIELDS[loser.kind]}: ${frontend} (${scope}) belongs to Service ${owner!.key}, ` +
+      `Service ${loser.key}: ${FIELDS[loser.kind]}: ${frontend} belongs to Service ${owner!.key}, ` +
       `${reason(owner!, loser)}: change one of the two`,
   )
 }

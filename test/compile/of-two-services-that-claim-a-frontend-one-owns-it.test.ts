@@ -33,9 +33,9 @@ t.test('the older one keeps it, whichever is learned first', t => {
     for (const one of order) claims.update(one.key, one)
     t.equal(owner(claims), 'default/old')
     t.match(claims.warnings(), [
-      /^Service default\/young: spec.externalIPs: 203.0.113.1:80\/TCP \(cluster\) belongs to Service default\/old, which is older/,
-      /^Service default\/young: .* \(external\)/,
+      /^Service default\/young: spec.externalIPs: 203.0.113.1:80\/TCP belongs to Service default\/old, which is older/,
     ])
+    t.equal(claims.warnings().length, 1)
   }
   t.end()
 })

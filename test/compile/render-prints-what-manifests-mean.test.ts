@@ -113,7 +113,7 @@ t.test('what is claimed twice is warned about, and the command succeeds', async 
   t.equal(outcome.code, 0)
   t.match(
     outcome.stderr,
-    /^warning: Service shop\/aaa: spec.externalIPs: 203.0.113.1:80\/TCP .* belongs to Service shop\/web/,
+    /^warning: Service shop\/aaa: spec.externalIPs: 203.0.113.1:80\/TCP belongs to Service shop\/web/,
   )
 })
 
