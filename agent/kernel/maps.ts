@@ -36,6 +36,8 @@ export interface TypedMap<K, V> {
   entries(): Generator<[K, V]>
   /** In batches. Throws KernelError that tells how many were written; these stay. */
   updateMany(entries: Iterable<readonly [K, V]>, flags?: number): void
+  /** The same for keys and values that are encoded, one behind the other. */
+  updateEncoded(keys: Buffer, values: Buffer): void
   /** In batches; keys that are not there are passed over. Returns how many were there. */
   deleteMany(keys: Iterable<K>): number
   /** Closes the descriptor; a pinned map lives on. */
@@ -88,7 +90,7 @@ export function perCpuStride(size: number): number {
 }
 
 type Single<K, V> = Pick<TypedMap<K, V>, 'lookup' | 'update' | 'delete' | 'close'>
-type Many<K, V> = Pick<TypedMap<K, V>, 'entries' | 'updateMany' | 'deleteMany'>
+type Many<K, V> = Pick<TypedMap<K, V>, 'entries' | 'updateMany' | 'updateEncoded' | 'deleteMany'>
 
 function single<K, V>(layout: MapLayout<K, V>, raw: RawMap): Single<K, V> {
   const keyBuffer = Buffer.alloc(raw.keySize)
@@ -142,6 +144,14 @@ function many<K, V>(layout: MapLayout<K, V>, raw: RawMap): Many<K, V> {
         list.map(([, value]) => value),
       )
       writeElements(raw, keys, values, list.length, flags)
+    },
+    updateEncoded(keys, values) {
+      const count = keys.length / raw.keySize
+      if (!Number.isInteger(count) || values.length !== count * raw.valueSize)
+        throw new RangeError(
+          `${raw.name} takes keys of ${raw.keySize} and values of ${raw.valueSize} bytes, as many of each`,
+        )
+      writeElements(raw, keys, values, count, 0)
     },
     deleteMany(keys) {
       const list = [...keys]

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/** From compiled objects to the keys of ek_frontends, and how the agent holds them: twenty bytes as a string. */
+/** The elements of ek_frontends as the agent holds them: the bytes of key and value, each as a text. */
 import type { CompiledPort, Frontend } from '../compile/compiled.ts'
 import { writeAddress } from '../kernel/address.ts'
-import { type FrontendKey, frontendKeyCodec, Scope } from '../kernel/layout.gen.ts'
+import {
+  type FrontendKey,
+  type Frontend as FrontendValue,
+  frontendCodec,
+  frontendKeyCodec,
+  Scope,
+} from '../kernel/layout.gen.ts'
 import type { Protocol } from '../objects.ts'
-import type { FrontendText } from './live.ts'
+import type { FrontendText, FrontendValueText } from './live.ts'
 
 /** IANA protocol numbers. */
 export const PROTOCOLS: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 }
 
 const key = Buffer.alloc(frontendKeyCodec.size)
 const addr = Buffer.alloc(16)
+const value = Buffer.alloc(frontendCodec.size)
 
 export function frontendText(
   { protocol }: Pick<CompiledPort, 'protocol'>,
@@ -35,11 +42,26 @@ function scopeOf(scope: Frontend['scope']): Scope {
   return scope === 'cluster' ? Scope.CLUSTER : Scope.EXTERNAL
 }
 
-export function keyText(value: FrontendKey): FrontendText {
-  frontendKeyCodec.encode(value, key)
+export function keyText(fields: FrontendKey): FrontendText {
+  frontendKeyCodec.encode(fields, key)
   return key.toString('latin1')
 }
 
+export function valueText(fields: FrontendValue): FrontendValueText {
+  frontendCodec.encode(fields, value)
+  return value.toString('latin1')
+}
+
+/** Id of the Service port that it leads to. */
+export function serviceIn(text: FrontendValueText): number {
+  return frontendCodec.decode(bytesOf([text])).service
+}
+
+/** Of keys or values, one behind the other. */
+export function bytesOf(texts: Iterable<FrontendText | FrontendValueText>): Buffer {
+  return Buffer.from([...texts].join(''), 'latin1')
+}
+
 export function frontendKey(text: FrontendText): FrontendKey {
-  return frontendKeyCodec.decode(Buffer.from(text, 'latin1'))
+  return frontendKeyCodec.decode(bytesOf([text]))
 }

@@ -4,13 +4,15 @@
  * backends and slots, is not repeated here: there are very many of them.
  */
 import type { ServicePortName } from '../compile/compiled.ts'
-import type { Frontend as FrontendValue, Range } from '../kernel/layout.gen.ts'
+import type { Range } from '../kernel/layout.gen.ts'
 import type { ServiceKey } from '../objects.ts'
 import type { Run } from './arena.ts'
 import type { RangeText } from './ranges.ts'
 
 /** The bytes of a struct ek_frontend_key, a character each. */
 export type FrontendText = string
+/** The bytes of a struct ek_frontend, a character each. */
+export type FrontendValueText = string
 
 /** A pool's table in the arena. */
 export interface LiveTable {
@@ -40,18 +42,12 @@ export interface LivePort {
   readonly ranges: ReadonlyMap<RangeText, Range>
 }
 
-export interface LiveFrontend {
-  readonly value: FrontendValue
-  /** Empty for entries that stand for an address. */
-  readonly owner: ServicePortName
-}
-
 export interface Live {
   readonly ports: Map<ServicePortName, LivePort>
   readonly byService: Map<ServiceKey, readonly ServicePortName[]>
   /** Those of a protocol that no socket hook sees. */
   readonly sctp: Set<ServicePortName>
-  readonly frontends: Map<FrontendText, LiveFrontend>
+  readonly frontends: Map<FrontendText, FrontendValueText>
   /** How many Service ports make an address ours, by its entry. */
   readonly addresses: Map<FrontendText, number>
   /** Runs that a crash left behind: an old one and a new one for a pool. Freed after the first whole pass. */

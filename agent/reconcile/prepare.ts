@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The first half of a change: everything that nothing refers to yet. It can be taken back. */
-import type { Backend, CompiledPort, Frontend, ServicePortName } from '../compile/compiled.ts'
+import type { Backend, CompiledPort, Frontend } from '../compile/compiled.ts'
 import { FrontendFlag, type Frontend as FrontendValue, type Service } from '../kernel/layout.gen.ts'
 import type { Arena, Run } from './arena.ts'
 import type { BackendSlots } from './backend-slots.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { IdPool } from './ids.ts'
-import { addressText, frontendText } from './keys.ts'
-import type { FrontendText, Live, LiveFrontend, LivePort, LiveTable } from './live.ts'
+import { addressText, frontendText, valueText } from './keys.ts'
+import type { FrontendText, FrontendValueText, Live, LivePort, LiveTable } from './live.ts'
 import { placeBackends } from './place-backends.ts'
 import { addRanges, rangeKeys } from './ranges.ts'
 import { placeTable } from './table.ts'
@@ -42,9 +42,9 @@ export interface Pass extends Parts {
   readonly removed: LivePort[]
   /** New Service ports. */
   readonly names: [number, Service][]
-  readonly puts: Map<FrontendText, LiveFrontend>
-  /** Frontends that a Service port gives up. */
-  readonly drops: Map<FrontendText, ServicePortName>
+  readonly puts: Map<FrontendText, FrontendValueText>
+  /** Frontends that a Service port gives up, with its id; 0 for entries that stand for an address. */
+  readonly drops: Map<FrontendText, number>
 }
 
 export function newPass(parts: Parts): Pass {
@@ -72,7 +72,7 @@ function placePort(pass: Pass, port: CompiledPort, taken: Taken): Prepared {
   addRanges(pass, ranges, before)
   if (before === undefined) pass.names.push([id, { name: port.name }])
   const frontends = port.frontends.map(frontend => putFrontend(pass, port, id, tables, frontend))
-  for (const text of before?.frontends ?? []) if (!frontends.includes(text)) pass.drops.set(text, port.name)
+  for (const text of before?.frontends ?? []) if (!frontends.includes(text)) pass.drops.set(text, id)
   const addresses = addressesOf(port.frontends)
   const after = {
     id,
@@ -135,7 +135,7 @@ function putFrontend(
 ): FrontendText {
   const text = frontendText(port, frontend)
   const table = tables.find(({ pool }) => pool === frontend.pool)
-  put(pass, text, { value: frontendValue(port, service, table, frontend), owner: port.name })
+  put(pass, text, valueText(frontendValue(port, service, table, frontend)))
   return text
 }
 
@@ -162,7 +162,7 @@ function frontendValue(
   }
 }
 
-const ADDRESS_VALUE: FrontendValue = {
+const ADDRESS_VALUE = valueText({
   service: 0,
   table: 0,
   slots: 0,
@@ -170,27 +170,13 @@ const ADDRESS_VALUE: FrontendValue = {
   affinity: 0,
   pool: 0,
   flags: FrontendFlag.ADDRESS,
-}
+})
 
 /** The entry that makes an address ours whatever the port. */
 export function putAddress(pass: Pass, address: FrontendText): void {
-  put(pass, address, { value: ADDRESS_VALUE, owner: '' })
+  put(pass, address, ADDRESS_VALUE)
 }
 
-function put(pass: Pass, text: FrontendText, frontend: LiveFrontend): void {
-  const live = pass.live.frontends.get(text)
-  if (live && live.owner === frontend.owner && sameValue(live.value, frontend.value)) return
-  pass.puts.set(text, frontend)
-}
-
-function sameValue(a: FrontendValue, b: FrontendValue): boolean {
-  return (
-    a.service === b.service &&
-    a.table === b.table &&
-    a.slots === b.slots &&
-    a.backends === b.backends &&
-    a.affinity === b.affinity &&
-    a.pool === b.pool &&
-    a.flags === b.flags
-  )
+function put(pass: Pass, text: FrontendText, value: FrontendValueText): void {
+  if (pass.live.frontends.get(text) !== value) pass.puts.set(text, value)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The step of a change that clients see: names and frontends in, then those that are no longer wanted out. */
-import { frontendKey } from './keys.ts'
+import { bytesOf, frontendKey, serviceIn } from './keys.ts'
 import type { FrontendText, Live } from './live.ts'
 import { type Pass, putAddress } from './prepare.ts'
 
@@ -11,11 +11,10 @@ export function publish(pass: Pass, whole: boolean): void {
     dataplane.counters.reset(pass.names.map(([id]) => id))
     dataplane.services.updateMany(pass.names)
   }
-  for (const port of pass.removed) for (const text of port.frontends) pass.drops.set(text, port.name)
+  for (const port of pass.removed) for (const text of port.frontends) pass.drops.set(text, port.id)
   moveAddresses(pass, whole)
-  if (pass.puts.size > 0)
-    dataplane.frontends.updateMany([...pass.puts].map(([text, { value }]) => [frontendKey(text), value]))
-  for (const [text, frontend] of pass.puts) live.frontends.set(text, frontend)
+  if (pass.puts.size > 0) dataplane.frontends.updateEncoded(bytesOf(pass.puts.keys()), bytesOf(pass.puts.values()))
+  for (const [text, value] of pass.puts) live.frontends.set(text, value)
   dropFrontends(pass)
   if (pass.removed.length > 0) dataplane.services.deleteMany(pass.removed.map(port => port.id))
 }
@@ -50,13 +49,17 @@ function settleAddress(pass: Pass, address: FrontendText): void {
     putAddress(pass, address)
   } else {
     pass.live.addresses.delete(address)
-    pass.drops.set(address, '')
+    pass.drops.set(address, 0)
   }
 }
 
 /** A frontend that another Service port has taken over stays. */
 function dropFrontends({ dataplane, live, drops }: Pass): void {
-  const texts = [...drops].filter(([text, owner]) => live.frontends.get(text)?.owner === owner).map(([text]) => text)
+  const isStill = (text: FrontendText, service: number) => {
+    const value = live.frontends.get(text)
+    return value !== undefined && serviceIn(value) === service
+  }
+  const texts = [...drops].filter(([text, service]) => isStill(text, service)).map(([text]) => text)
   if (texts.length === 0) return
   dataplane.frontends.deleteMany(texts.map(frontendKey))
   for (const text of texts) live.frontends.delete(text)

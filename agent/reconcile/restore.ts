@@ -5,7 +5,7 @@ import type { Arena } from './arena.ts'
 import type { BackendSlots } from './backend-slots.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { IdPool } from './ids.ts'
-import { keyText } from './keys.ts'
+import { keyText, valueText } from './keys.ts'
 import { addPort, emptyLive, type FrontendText, type Live, type LivePort, type LiveTable } from './live.ts'
 import { POD_RANGES } from './masquerade.ts'
 import { namedIds } from './named.ts'
@@ -74,7 +74,7 @@ function restoreFrontends(dataplane: Dataplane, pools: Pools, live: Live, byId: 
   for (const [key, value] of dataplane.frontends.entries()) {
     const port = byId.get(value.service)
     const text = keyText(key)
-    live.frontends.set(text, { value, owner: port?.name ?? '' })
+    live.frontends.set(text, valueText(value))
     if (value.flags & FrontendFlag.ADDRESS) live.addresses.set(text, 0)
     if (port === undefined) continue
     port.frontends.push(text)

@@ -4,7 +4,7 @@ import { addressBytes } from '../../agent/kernel/address.ts'
 import { bridge } from '../../agent/kernel/bridge.ts'
 import { type MapLayout, u32Codec } from '../../agent/kernel/codec.ts'
 import { type Frontend, type FrontendKey, MAPS, Scope } from '../../agent/kernel/layout.gen.ts'
-import { type MapOptions, openMap, type TypedMap } from '../../agent/kernel/maps.ts'
+import { encodeAll, type MapOptions, openMap, type TypedMap } from '../../agent/kernel/maps.ts'
 import { writesOf } from '../../agent/kernel/operations.ts'
 import { makeMap } from './workspace.ts'
 
@@ -49,6 +49,24 @@ t.test('one element: absent, written, read, refused a second time, deleted', asy
   t.equal(map.delete(keyOf(1)), true)
   t.equal(map.delete(keyOf(1)), false)
   t.same(map.operations, { lookups: 2, updates: 1, deletes: 1, batches: 0, syscalls: 7 })
+  map.close()
+})
+
+t.test('elements that are encoded are written as they are', async t => {
+  const map = frontends()
+  const list = numbers(COUNT)
+  const { key, value } = MAPS.frontends
+  map.updateEncoded(encodeAll(key, list.map(keyOf)), encodeAll(value, list.map(frontendOf)))
+  t.same(map.operations, { lookups: 0, updates: COUNT, deletes: 0, batches: 3, syscalls: 3 })
+  t.same(map.lookup(keyOf(COUNT - 1)), frontendOf(COUNT - 1))
+  t.same(services(map), list)
+  const one = encodeAll(value, [frontendOf(1)])
+  t.throws(() => map.updateEncoded(Buffer.alloc(7), one), { name: 'RangeError' }, 'no whole key')
+  t.throws(
+    () => map.updateEncoded(encodeAll(key, [1, 2].map(keyOf)), one),
+    { name: 'RangeError' },
+    'a value is missing',
+  )
   map.close()
 })
 
