@@ -10,6 +10,11 @@ export type TrafficPolicy = 'Cluster' | 'Local'
 /** "namespace/name". */
 export type ServiceKey = string
 
+/** Joined, as texts that are kept and looked up by the thousands are better whole than the tree that a template makes. */
+export function keyOf(namespace: string, name: string): ServiceKey {
+  return [namespace, name].join('/')
+}
+
 export interface ServicePort {
   /** Empty when the Service has one unnamed port. */
   readonly name: string

@@ -2,7 +2,7 @@
 /** A Service with its slices, compiled for one node. Each family decides by itself, as kube-proxy's two proxiers do. */
 
 import type { Family } from '../address.ts'
-import type { Service, ServicePort, ServiceView } from '../objects.ts'
+import { keyOf, type Service, type ServicePort, type ServiceView } from '../objects.ts'
 import { backendsOf } from './backends.ts'
 import type { CompiledPort, CompiledService, ServicePortName } from './compiled.ts'
 import type { CompileContext } from './context.ts'
@@ -21,7 +21,7 @@ const HEADLESS_LABEL = 'service.kubernetes.io/headless'
 /** Pure. What can't be used is left out with a warning; a Service that is not ours has no ports. */
 export function compileService(view: ServiceView, context: CompileContext): CompiledService {
   const { service } = view
-  const key = `${service.namespace}/${service.name}`
+  const key = keyOf(service.namespace, service.name)
   const { warn, all: warnings } = warningsOf(key)
   const ports = isServed(service, context.serviceProxyName) ? compilePorts(view, context, warn) : []
   return { key, created: service.created, ports, warnings }
@@ -85,5 +85,6 @@ function compilePort(
 }
 
 function portName({ namespace, name }: Service, port: ServicePort): ServicePortName {
-  return `${namespace}/${name}${port.name === '' ? '' : `:${port.name}`}/${port.protocol}`
+  const ofPort = port.name === '' ? name : `${name}:${port.name}`
+  return [namespace, ofPort, port.protocol].join('/')
 }

@@ -12,6 +12,8 @@ t.setTimeout(120_000)
 const SERVICES = 10_000
 const ENDPOINTS = 10
 const CHANGES = 100
+/** Bytes of JavaScript objects for a Service with its endpoints: 1,600, and some room. */
+const MOST = 2_000
 
 /** As a real cluster has them: half of each object is of no use here. */
 function endpointsOf(i: number, count = ENDPOINTS) {
@@ -49,7 +51,9 @@ inEachEncoding(t, 'are there within seconds, and one change is seen at once', as
   )
   t.comment(`memory: ${mb(before.rss)} to ${mb(first.rss)} MB; heap in use: ${mb(before.heap)} to ${mb(first.heap)} MB`)
   t.ok(ms < 60_000)
-  t.ok(first.heap - before.heap < 60e6, 'only what is used is kept')
+  const kept = (first.heap - before.heap) / SERVICES
+  t.comment(`${kept.toFixed()} bytes a Service with its endpoints`)
+  t.ok(kept < MOST, 'only what is used is kept')
 
   while (server.watchers.size < 3) await new Promise(resolve => setTimeout(resolve, 5))
   const waits: number[] = []

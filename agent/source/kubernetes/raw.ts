@@ -91,13 +91,28 @@ export function items<T>(raw: Raw, key: string, at: string, convert: (item: Raw,
 }
 
 const MAX_SHARED = 65_536
-const copies = new Map<string, string>()
 
-/** One copy of texts that stand in thousands of objects: names of nodes, zones, ports. */
-export function shared(value: string): string {
-  const known = copies.get(value)
-  if (known !== undefined) return known
-  if (copies.size >= MAX_SHARED) copies.clear()
-  copies.set(value, value)
-  return value
+/** Gives, of all values that have the same text, the first. */
+function createCopies<T>(): (text: string, value: T) => T {
+  const copies = new Map<string, T>()
+  return (text, value) => {
+    const known = copies.get(text)
+    if (known !== undefined) return known
+    if (copies.size >= MAX_SHARED) copies.clear()
+    copies.set(text, value)
+    return value
+  }
+}
+
+const oneText = createCopies<string>()
+const oneValue = createCopies<unknown>()
+
+/** One copy of texts that stand in thousands of objects: names of namespaces and ports. */
+export function shared(text: string): string {
+  return oneText(text, text)
+}
+
+/** The same for small values of JSON: the ports of most slices are alike. */
+export function alike<T>(value: T): T {
+  return oneValue(JSON.stringify(value), value) as T
 }

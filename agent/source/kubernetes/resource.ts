@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The kinds of objects that are read: where they are, which of them, and what is kept of them. */
-import type { EndpointSlice, Node, Service } from '../../objects.ts'
+import { type EndpointSlice, keyOf, type Node, type Service } from '../../objects.ts'
 import { Nonsense } from './failure.ts'
 import { readNode } from './node.ts'
 import { FieldError, isMapping, type Raw } from './raw.ts'
@@ -57,7 +57,7 @@ export function readItem<T>({ kind, convert }: Resource<T>, raw: unknown): Item<
   const { namespace, name, resourceVersion } = raw.metadata
   if (typeof name !== 'string' || typeof resourceVersion !== 'string') throw notA(kind, raw)
   // Protobuf has an empty one where JSON has none.
-  const key = typeof namespace === 'string' && namespace !== '' ? `${namespace}/${name}` : name
+  const key = typeof namespace === 'string' && namespace !== '' ? keyOf(namespace, name) : name
   try {
     return { key, version: resourceVersion, value: convert(raw) }
   } catch (error) {

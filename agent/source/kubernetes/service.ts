@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Service (v1) of the API: the fields that are used. */
 import type { LoadBalancerIngress, Protocol, Service, ServicePort, TrafficPolicy } from '../../objects.ts'
-import { flag, integer, intOrString, items, mapping, oneOf, type Raw, shared, text, texts, time } from './raw.ts'
+import { alike, flag, integer, intOrString, items, mapping, oneOf, type Raw, shared, text, texts, time } from './raw.ts'
 
 export const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP']
 const TYPES: readonly Service['type'][] = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']
@@ -26,7 +26,7 @@ export function readService(raw: Raw): Service {
     type: oneOf(spec, 'type', 'spec.', TYPES, 'ClusterIP'),
     ...addressesOf(spec, mapping(raw, 'status', '')),
     ...policiesOf(spec),
-    ports: items(spec, 'ports', 'spec.', servicePort),
+    ports: alike(items(spec, 'ports', 'spec.', servicePort)),
   }
 }
 

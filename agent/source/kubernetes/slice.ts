@@ -1,8 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /** EndpointSlice (discovery.k8s.io/v1) of the API: the fields that are used. */
 import { packEndpoints } from '../../endpoints.ts'
-import type { Endpoint, EndpointSlice, SlicePort } from '../../objects.ts'
-import { FieldError, flag, integer, isMapping, items, mapping, oneOf, type Raw, shared, text, texts } from './raw.ts'
+import { type Endpoint, type EndpointSlice, keyOf, type SlicePort } from '../../objects.ts'
+import {
+  alike,
+  FieldError,
+  flag,
+  integer,
+  isMapping,
+  items,
+  mapping,
+  oneOf,
+  type Raw,
+  shared,
+  text,
+  texts,
+} from './raw.ts'
 import { PROTOCOLS } from './service.ts'
 
 const ADDRESS_TYPES: readonly EndpointSlice['addressType'][] = ['IPv4', 'IPv6', 'FQDN']
@@ -19,9 +32,9 @@ export function readSlice(raw: Raw): EndpointSlice {
   return {
     namespace,
     name: text(metadata, 'name', 'metadata.'),
-    service: `${namespace}/${service}`,
+    service: keyOf(namespace, service),
     addressType,
-    ports: items(raw, 'ports', '', slicePort),
+    ports: alike(items(raw, 'ports', '', slicePort)),
     endpoints: packEndpoints(addressType === 'FQDN' ? [] : items(raw, 'endpoints', '', readEndpoint)),
     ...triggerOf(metadata),
   }

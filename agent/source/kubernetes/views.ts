@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Services with their slices, and which of them have changed since they were last told. */
-import type { EndpointSlice, Node, Service, ServiceKey, ServiceView } from '../../objects.ts'
+import { type EndpointSlice, keyOf, type Node, type Service, type ServiceKey, type ServiceView } from '../../objects.ts'
 import type { Update } from '../source.ts'
 import type { OnChange } from './collection.ts'
 
@@ -12,27 +12,40 @@ export interface Views {
   readonly take: (incomplete: boolean) => Update | undefined
 }
 
+/** What is known under a Service's name: slices may be there before their Service, and after it. */
+interface Held {
+  service: Service | undefined
+  /** By name. */
+  slices: readonly EndpointSlice[]
+  told: boolean
+}
+
+const NONE: readonly never[] = []
+
 export function createViews(): Views {
-  const services = new Map<ServiceKey, Service>()
-  const slices = new Map<ServiceKey, Map<string, EndpointSlice>>()
-  const told = new Set<ServiceKey>()
+  const all = new Map<ServiceKey, Held>()
   let changed = new Set<ServiceKey>()
   let node: Node | null = null
   let last: { readonly node: Node | null; readonly incomplete: boolean } | undefined
 
-  /** Slices may be there before their Service, and after it. */
-  function viewOf(key: ServiceKey): ServiceView | undefined {
-    const service = services.get(key)
-    return service && { service, slices: [...(slices.get(key)?.values() ?? [])].sort(byName) }
+  function touch(key: ServiceKey): Held {
+    changed.add(key)
+    const known = all.get(key)
+    if (known) return known
+    const held: Held = { service: undefined, slices: NONE, told: false }
+    all.set(key, held)
+    return held
   }
 
   function takeServices(): Map<ServiceKey, ServiceView | undefined> {
     const views = new Map<ServiceKey, ServiceView | undefined>()
     for (const key of changed) {
-      const view = viewOf(key)
-      if (view || told.has(key)) views.set(key, view)
-      if (view) told.add(key)
-      else told.delete(key)
+      const held = all.get(key)!
+      const { service, slices } = held
+      if (service) views.set(key, { service, slices })
+      else if (held.told) views.set(key, undefined)
+      held.told = service !== undefined
+      if (!service && slices.length === 0) all.delete(key)
     }
     changed = new Set()
     return views
@@ -41,15 +54,11 @@ export function createViews(): Views {
   return {
     onService(before, after) {
       const { namespace, name } = (after ?? before) as Service
-      const key = `${namespace}/${name}`
-      if (after) services.set(key, after)
-      else services.delete(key)
-      changed.add(key)
+      touch(keyOf(namespace, name)).service = after
     },
     onSlice(before, after) {
-      if (before) removeSlice(slices, before)
-      if (after) slices.set(after.service, (slices.get(after.service) ?? new Map()).set(after.name, after))
-      for (const slice of [before, after]) if (slice) changed.add(slice.service)
+      if (before) removeSlice(touch(before.service), before)
+      if (after) addSlice(touch(after.service), after)
     },
     onNode(_, after) {
       node = after ?? null
@@ -64,9 +73,13 @@ export function createViews(): Views {
   }
 }
 
-function removeSlice(slices: Map<ServiceKey, Map<string, EndpointSlice>>, { service, name }: EndpointSlice): void {
-  const ofService = slices.get(service)
-  if (ofService?.delete(name) && ofService.size === 0) slices.delete(service)
+function addSlice(held: Held, slice: EndpointSlice): void {
+  removeSlice(held, slice)
+  held.slices = held.slices.length === 0 ? [slice] : [...held.slices, slice].sort(byName)
+}
+
+function removeSlice(held: Held, { name }: EndpointSlice): void {
+  if (held.slices.some(slice => slice.name === name)) held.slices = held.slices.filter(slice => slice.name !== name)
 }
 
 function byName(a: EndpointSlice, b: EndpointSlice): number {
