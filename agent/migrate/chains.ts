@@ -77,11 +77,20 @@ function keptChains(foreign: readonly Rule[], candidates: ReadonlySet<string>, r
   return kept
 }
 
+/**
+ * In table nat this takes the place of what goes: connections that were translated go on only while some rule has them tracked, as the
+ * kernel takes its connection tracking out of a network namespace with the last such rule of a family (nf_ct_netns_put). Nothing leads
+ * into it. A CNI plugin has such rules as a rule; this one is for where it has not.
+ */
+export const KEEPER = 'EVENKEEL-MIGRATE'
+
 /** Input of iptables-restore --noflush: all of a table at once. A chain that is named is emptied. */
 export function removalText({ table, chains, jumps }: ProxyRules): string {
+  const keeper = table === 'nat' && chains.length > 0
   return [
     `*${table}`,
-    ...chains.map(chain => `:${chain} - [0:0]`),
+    ...[...chains, ...(keeper ? [KEEPER] : [])].map(chain => `:${chain} - [0:0]`),
+    ...(keeper ? [`-A ${KEEPER} -m conntrack --ctstate ESTABLISHED -j RETURN`] : []),
     ...jumps.map(({ text }) => text.replace(/^-A/, '-D')),
     ...chains.map(chain => `-X ${chain}`),
     'COMMIT\n',

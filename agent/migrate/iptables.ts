@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** kube-proxy's chains in iptables: both families, and both of the places where rules can be (legacy, nf_tables). */
 import { readFileSync } from 'node:fs'
-import { frontendsOf, type ProxyRules, proxyRules, removalText } from './chains.ts'
+import { frontendsOf, KEEPER, type ProxyRules, proxyRules, removalText } from './chains.ts'
 import { parseSave, type Table } from './rules.ts'
 import type { Leftover, StepOf } from './steps.ts'
 import { hasTool, runTool } from './tool.ts'
@@ -77,7 +77,9 @@ export function restoreChains({ tool, table, chains, rules, jumps }: StepOf<'ipt
     lengths.set(chain, length + 1)
     return text.replace(/^-A (\S+)/, `-I $1 ${Math.min(position, length + 1)}`)
   })
-  const lines = [`*${table}`, ...chains.map(chain => `:${chain} - [0:0]`), ...rules, ...inserts, 'COMMIT\n']
+  const keeper = live?.chains.has(KEEPER) ? [`-F ${KEEPER}`, `-X ${KEEPER}`] : []
+  const declared = chains.map(chain => `:${chain} - [0:0]`)
+  const lines = [`*${table}`, ...declared, ...rules, ...inserts, ...keeper, 'COMMIT\n']
   runTool([`${tool}-restore`, '--noflush', ...WAIT], lines.join('\n'))
   return true
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { once } from 'node:events'
-import { createServer, connect as dial, type Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { inOwnNetwork } from '../kernel/workspace.ts'
+import { connect, echoes, startEcho } from './connection.ts'
 import { nftablesMode } from './kube-proxy.ts'
 import { migrate, tool } from './network.ts'
 
@@ -21,30 +19,13 @@ const SERVER = { address: '10.0.0.1', port: 8080 }
 
 const ruleset = () => tool(['nft', '-s', 'list', 'ruleset'])
 
-async function connect(): Promise<Socket> {
-  const socket = dial(80, '10.96.0.10')
-  await once(socket, 'connect')
-  return socket
-}
-
-/** Whether what is said comes back. */
-async function echoes(socket: Socket, text: string): Promise<boolean> {
-  const answer = once(socket, 'data').then(([data]) => String(data) === text)
-  socket.write(text)
-  return Promise.race([answer, sleep(3000, false)])
-}
-
 if (inOwnNetwork(import.meta.filename)) {
-  tool(['ip', 'link', 'set', 'lo', 'up'])
-  tool(['ip', 'addr', 'add', '10.0.0.1/32', 'dev', 'lo'])
-  tool(['ip', 'route', 'add', '10.96.0.0/16', 'dev', 'lo'])
+  const server = await startEcho(SERVER)
+  t.teardown(() => server.close())
   tool(['nft', '-f', '-'], FOREIGN)
   const foreign = ruleset()
   tool(['nft', '-f', '-'], nftablesMode(SERVER))
   let both = ''
-  const server = createServer(socket => socket.pipe(socket)).listen(SERVER.port, SERVER.address)
-  await once(server, 'listening')
-  t.teardown(() => server.close())
 
   t.test('check finds the table and what it serves', async t => {
     const { code, stdout } = migrate('check', '-o', 'json')
