@@ -11,6 +11,7 @@ struct scratch_memory {
 	struct ek_flow flow;
 	struct ek_flow partner;
 	struct bpf_fib_lookup route;
+	struct ek_addr told;
 	__u16 confirmed; /* at XDP: ek_tick() when a neighbour was last left to the stack */
 };
 
@@ -61,6 +62,14 @@ EK_ALWAYS_INLINE struct ek_flow *ek_partner_of(void)
 	struct scratch_memory *memory = ek_scratch();
 
 	return memory ? &memory->partner : NULL;
+}
+
+/* The backend that is told what was dialled. */
+EK_ALWAYS_INLINE struct ek_addr *ek_told_of(void)
+{
+	struct scratch_memory *memory = ek_scratch();
+
+	return memory ? &memory->told : NULL;
 }
 
 /* What the kernel is asked about the way to somewhere, and its answer. */

@@ -65,13 +65,13 @@ EK_ALWAYS_INLINE int ek_write_note6(ek_ctx *ctx, const struct ek_packet *p, __u8
 }
 
 /*
- * Puts a note of what was dialled into the packet at hand, whose addresses are still
- * the client's. `flags`: enum ek_note_flag. Zero; or -1 when there is no room for one. A global
- * function, which the verifier looks at once.
+ * A global function, which the verifier looks at once. Before kernel 5.12 those take no pointer
+ * but the context: who is told lies in ek_told_of().
  */
-__noinline int ek_tell(struct __sk_buff *skb, const struct ek_addr *backend, __u32 flags)
+__noinline int ek_tell_backend(struct __sk_buff *skb, __u32 flags)
 {
 	struct ek_packet *p = ek_packet_of(EK_DIR_ENTER);
+	struct ek_addr *backend = ek_told_of();
 	__u32 size;
 
 	if (!p || !backend || !ek_has_room(skb, p, backend))
@@ -82,6 +82,20 @@ __noinline int ek_tell(struct __sk_buff *skb, const struct ek_addr *backend, __u
 	p->l4 += size;
 	p->end += size;
 	return p->family == EK_IPV4 ? ek_write_note4(skb, p, flags) : ek_write_note6(skb, p, flags);
+}
+
+/*
+ * Puts a note of what was dialled into the packet at hand, whose addresses are still
+ * the client's. `flags`: enum ek_note_flag. Zero; or -1 when there is no room for one.
+ */
+EK_ALWAYS_INLINE int ek_tell(struct __sk_buff *skb, const struct ek_addr *backend, __u32 flags)
+{
+	struct ek_addr *told = ek_told_of();
+
+	if (!told)
+		return -1;
+	*told = *backend;
+	return ek_tell_backend(skb, flags);
 }
 
 /* Whether answers to the client would look like those of another flow with this backend. */
