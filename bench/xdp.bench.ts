@@ -5,7 +5,7 @@ import { type Case, frameBetween, TCP4, TCP6, UDP4, UDP6 } from '../test/bpf/cas
 import { type Dataplane, loadDataplane, XDP_VERDICT } from '../test/bpf/harness.ts'
 import { addService, type Endpoint } from '../test/bpf/services.ts'
 import { encodeXdpMd } from '../test/bpf/xdp-md.ts'
-import { inOwnNetwork, run } from '../test/uplink/own-network.ts'
+import { inOwnNetwork, run } from '../test/own-network.ts'
 import { MAC, NODE, type Uplinks, upUplinks } from '../test/xdp/uplinks.ts'
 import { compare, type Subject } from './above-nothing.ts'
 import { loadNullProgram } from './null-program.ts'

@@ -9,10 +9,10 @@ import { CASES, type Case, type FrameFields, TCP4, TCP6 } from '../bpf/cases.ts'
 import { addService, type Endpoint } from '../bpf/services.ts'
 import { flowOf } from '../bpf/tuples.ts'
 import { isDropped, passesAs, sentAs } from '../bpf/verdicts.ts'
+import { inOwnNetwork, run } from '../own-network.ts'
 import { describeFully } from '../packet/describe.ts'
 import { PROTO } from '../packet/protocol.ts'
 import { frameToUs, NODE, TO_US, upUplink } from '../uplink/one-uplink.ts'
-import { inOwnNetwork, run } from '../uplink/own-network.ts'
 import { FIN, noted } from './note.ts'
 
 /** Another node, on the uplink's link; and an address that is behind a router. */

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { type BtfType, parseBtf, typeAt } from '../../agent/kernel/btf.ts'
 import { parseElf, sectionData } from '../../agent/kernel/elf.ts'
-import { BUILT, run } from './workspace.ts'
+import { run } from '../own-network.ts'
+import { BUILT } from './workspace.ts'
 
 interface Dumped {
   readonly id: number

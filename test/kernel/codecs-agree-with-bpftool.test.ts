@@ -6,7 +6,8 @@ import type { Codec, Field, MapLayout } from '../../agent/kernel/codec.ts'
 import * as layout from '../../agent/kernel/layout.gen.ts'
 import { openMap } from '../../agent/kernel/maps.ts'
 import { loadObject } from '../../agent/kernel/objects.ts'
-import { BUILT, run, workspace } from './workspace.ts'
+import { run } from '../own-network.ts'
+import { BUILT, workspace } from './workspace.ts'
 
 const exported: readonly unknown[] = Object.values(layout)
 const codecs = exported.filter(

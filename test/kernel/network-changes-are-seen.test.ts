@@ -5,9 +5,7 @@ import t, { type Test } from 'tap'
 import { addressBytes, addressText } from '../../agent/kernel/address.ts'
 import { listAddresses, listDevices, listRoutes } from '../../agent/kernel/devices.ts'
 import { type Network, watchNetwork } from '../../agent/kernel/network.ts'
-import { inOwnNetwork, run } from './workspace.ts'
-
-const ip = (...args: readonly string[]) => run('ip', ...args)
+import { inOwnNetwork, ip } from '../own-network.ts'
 
 /** What iproute2 says, as JSON. */
 function asked(...args: readonly string[]): readonly Record<string, unknown>[] {

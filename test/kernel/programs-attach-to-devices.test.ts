@@ -18,7 +18,8 @@ import { bridge } from '../../agent/kernel/bridge.ts'
 import { listDevices } from '../../agent/kernel/devices.ts'
 import { check, checkValue } from '../../agent/kernel/errno.ts'
 import { makePinFolder, type PinFolder } from '../../agent/kernel/pins.ts'
-import { inOwnNetwork, run, workspace } from './workspace.ts'
+import { inOwnNetwork, run } from '../own-network.ts'
+import { workspace } from './workspace.ts'
 
 const SOURCE = `#include <linux/bpf.h>
 #include <linux/pkt_cls.h>

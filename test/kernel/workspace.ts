@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What a test of agent/kernel/ works in: a folder of files, a folder of bpffs, perhaps a network of its own. All go when it ends. */
+/** What a test of agent/kernel/ works in: a folder of files, a folder of bpffs. Both go when it ends. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { arch, tmpdir } from 'node:os'
@@ -59,24 +59,7 @@ export function makeMap(layout: Sizes, maxEntries = layout.maxEntries): number {
   return check(fd, 'make map', name)
 }
 
-/** Runs a command and gives what it prints. */
-export function run(command: string, ...args: readonly string[]): string {
-  return execFileSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 30, stdio: ['ignore', 'pipe', 'pipe'] })
-}
-
 /** Runs the generator. */
 export function generator(...args: readonly string[]): { readonly status: number | null; readonly stderr: string } {
   return spawnSync(process.execPath, [join(ROOT, 'agent/kernel/generate.ts'), ...args], { encoding: 'utf8' })
-}
-
-/**
- * Runs the test again in a network namespace that it alone has, and that goes away with it. True in there; outside, the caller
- * must do nothing more.
- */
-export function inOwnNetwork(file: string): boolean {
-  if (process.env.EK_OWN_NETWORK === '1') return true
-  const env = { ...process.env, EK_OWN_NETWORK: '1' }
-  const result = spawnSync('unshare', ['--net', process.execPath, file], { env, stdio: 'inherit' })
-  process.exitCode = result.status ?? 1
-  return false
 }

@@ -2,7 +2,7 @@
 /** Where nobody else has connections tracked: with the last rule that does, the kernel would stop to translate. */
 import { existsSync } from 'node:fs'
 import t from 'tap'
-import { inOwnNetwork } from '../kernel/workspace.ts'
+import { inOwnNetwork } from '../own-network.ts'
 import { connect, echoes, startEcho } from './connection.ts'
 import { iptablesMode } from './kube-proxy.ts'
 import { migrate, tool } from './network.ts'

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import t from 'tap'
 import { splitServers } from '../../agent/migrate/ipvs.ts'
-import { inOwnNetwork } from '../kernel/workspace.ts'
+import { inOwnNetwork } from '../own-network.ts'
 import { foreignRules, IPVS_MODE, IPVS_SETS } from './kube-proxy.ts'
 import { migrate, rulesOf, tool } from './network.ts'
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
-import { inOwnNetwork } from '../kernel/workspace.ts'
+import { inOwnNetwork } from '../own-network.ts'
 import { connect, echoes, startEcho } from './connection.ts'
 import { nftablesMode } from './kube-proxy.ts'
 import { migrate, tool } from './network.ts'

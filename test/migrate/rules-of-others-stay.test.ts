@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
-import { inOwnNetwork } from '../kernel/workspace.ts'
+import { inOwnNetwork } from '../own-network.ts'
 import { type Family, foreignRules, iptablesMode } from './kube-proxy.ts'
 import { migrate, rulesOf, tool } from './network.ts'
 

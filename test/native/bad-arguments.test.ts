@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import t from 'tap'
 import { bridge } from '../../agent/kernel/bridge.ts'
-import { inNamespace } from './namespace.ts'
+import { inOwnNetwork } from '../own-network.ts'
 import { compile, fine, good, load, open } from './object.ts'
 
 type Call = (...args: unknown[]) => unknown
@@ -85,7 +85,7 @@ function failed({ error, result }: { error?: Error; result?: unknown }): boolean
   return typeof result === 'object' && result !== null && 'errno' in result && Number(result.errno) < 0
 }
 
-await inNamespace(import.meta.filename, () => {
+if (inOwnNetwork(import.meta.filename)) {
   const elf = compile('bridge')
   const loaded = load(elf)
   const object = open(elf)
@@ -247,7 +247,7 @@ await inNamespace(import.meta.filename, () => {
     for (const wrong of [object, closedRing, closedObject])
       t.throws(() => functions.ringConsume?.(wrong, 1), { name: 'TypeError' })
   })
-})
+}
 
 function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 20))

@@ -6,7 +6,8 @@ import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { bridge } from '../../agent/kernel/bridge.ts'
-import { ifindex, inNamespace, ip } from './namespace.ts'
+import { inOwnNetwork, ip } from '../own-network.ts'
+import { ifindex } from './devices.ts'
 import { fine, good } from './object.ts'
 
 const NLMSG_DONE = 3
@@ -64,7 +65,7 @@ function addDevice(name: string): void {
   ip('link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`)
 }
 
-await inNamespace(import.meta.filename, () => {
+if (inOwnNetwork(import.meta.filename)) {
   t.test('a dump lists the links of this namespace', async t => {
     addDevice('dump')
     const fd = fine(bridge.netlinkOpen(0))
@@ -133,4 +134,4 @@ await inNamespace(import.meta.filename, () => {
     t.equal(bridge.netlinkSend(fd, dumpRequest()), -constants.errno.EPROTOTYPE)
     socket.close()
   })
-})
+}

@@ -10,7 +10,8 @@ import { cgroupRoot } from '../../agent/kernel/mounts.ts'
 import { pinFolder } from '../../agent/kernel/pins.ts'
 import type { Finding } from '../../agent/preflight/finding.ts'
 import { PROJECT_FOLDER } from '../../lab/names.ts'
-import { inOwnNetwork, run, workspace } from '../kernel/workspace.ts'
+import { workspace } from '../kernel/workspace.ts'
+import { inOwnNetwork, run } from '../own-network.ts'
 
 t.setTimeout(170_000)
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
-import { ip } from '../native/namespace.ts'
+import { ip } from '../own-network.ts'
 
 export interface Probed {
   readonly status: number

@@ -7,7 +7,7 @@ import t from 'tap'
 import { bridge } from '../../agent/kernel/bridge.ts'
 import { check, checkValue } from '../../agent/kernel/errno.ts'
 import { pinFolder } from '../../agent/kernel/pins.ts'
-import { run } from '../kernel/workspace.ts'
+import { run } from '../own-network.ts'
 import { vip } from '../services/manifests.ts'
 import { clusterFor } from './cluster.ts'
 

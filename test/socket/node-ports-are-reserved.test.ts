@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { reservePorts } from '../../agent/kernel/reserved-ports.ts'
-import { inOwnNetwork } from '../kernel/workspace.ts'
+import { inOwnNetwork } from '../own-network.ts'
 
 const SYSCTL = '/proc/sys/net/ipv4/ip_local_reserved_ports'
 const reserved = () => readFileSync(SYSCTL, 'utf8').trim()

@@ -5,8 +5,8 @@ import { Xdp } from '../../agent/kernel/layout.gen.ts'
 import { type Case, type FrameFields, frameBetween } from '../bpf/cases.ts'
 import { type Dataplane, loadDataplane, type Outcome } from '../bpf/harness.ts'
 import type { Endpoint } from '../bpf/services.ts'
+import { run } from '../own-network.ts'
 import { mappedBytes } from '../packet/address.ts'
-import { run } from './own-network.ts'
 
 /** Of the loopback device, where frames of test runs come in: others are for other hosts. */
 export const TO_US = { dst: '00:00:00:00:00:00' } as const

@@ -20,13 +20,13 @@ import { VERDICT } from '../bpf/harness.ts'
 import { addService, type Endpoint } from '../bpf/services.ts'
 import { tupleOf } from '../bpf/tuples.ts'
 import { isDropped, passesAs, sentAs } from '../bpf/verdicts.ts'
+import { inOwnNetwork } from '../own-network.ts'
 import { mappedBytes } from '../packet/address.ts'
 import { ethernet } from '../packet/ethernet.ts'
 import { icmp4 } from '../packet/icmp4.ts'
 import { icmp6 } from '../packet/icmp6.ts'
 import { PROTO } from '../packet/protocol.ts'
 import { frameToUs, MTU, NODE, TO_US, upUplink } from './one-uplink.ts'
-import { inOwnNetwork } from './own-network.ts'
 
 /** EK_SNAT_FIRST and EK_SNAT_COUNT of bpf/flow.h. */
 const FIRST_PORT = 61_000

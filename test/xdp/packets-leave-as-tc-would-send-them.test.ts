@@ -9,9 +9,9 @@ import { CASES, type Case, SCTP4, SCTP6, UDP4 } from '../bpf/cases.ts'
 import { type Outcome, VERDICT, XDP_VERDICT } from '../bpf/harness.ts'
 import { addService, type Endpoint } from '../bpf/services.ts'
 import { flowOf } from '../bpf/tuples.ts'
+import { inOwnNetwork } from '../own-network.ts'
 import { describeFully } from '../packet/describe.ts'
 import { PROTO } from '../packet/protocol.ts'
-import { inOwnNetwork } from '../uplink/own-network.ts'
 import { BEHIND, MAC, NODE, ROUTER_MAC, upUplinks } from './uplinks.ts'
 
 if (inOwnNetwork(import.meta.filename)) prove()

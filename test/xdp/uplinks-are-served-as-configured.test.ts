@@ -11,7 +11,8 @@ import { loadObject } from '../../agent/kernel/objects.ts'
 import { detachOtherXdp, listXdp } from '../../agent/kernel/xdp.ts'
 import { xdpText } from '../../agent/reconcile/xdp-text.ts'
 import { wantedXdp, xdpUplinks } from '../../agent/reconcile/xdp-uplinks.ts'
-import { inOwnNetwork, run, workspace } from '../kernel/workspace.ts'
+import { workspace } from '../kernel/workspace.ts'
+import { inOwnNetwork, run } from '../own-network.ts'
 
 if (inOwnNetwork(import.meta.filename)) tests()
 

@@ -6,8 +6,8 @@ import { Xdp } from '../../agent/kernel/layout.gen.ts'
 import { type Case, type FrameFields, frameBetween } from '../bpf/cases.ts'
 import { type Dataplane, loadDataplane, type Outcome, XDP_VERDICT } from '../bpf/harness.ts'
 import type { Endpoint } from '../bpf/services.ts'
+import { run } from '../own-network.ts'
 import { macBytes, mappedBytes } from '../packet/address.ts'
-import { run } from '../uplink/own-network.ts'
 
 export const MTU = 9000
 export const SMALL_MTU = 1400

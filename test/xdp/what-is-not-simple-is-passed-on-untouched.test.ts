@@ -7,13 +7,13 @@ import { CASES, type Case, type FrameFields, ipBetween, packetBetween, SCTP4, TC
 import { VERDICT, XDP_VERDICT } from '../bpf/harness.ts'
 import { addAddress, addService, type ServiceFields } from '../bpf/services.ts'
 import { flowOf } from '../bpf/tuples.ts'
+import { inOwnNetwork, run } from '../own-network.ts'
 import { describeFully } from '../packet/describe.ts'
 import { ethernet } from '../packet/ethernet.ts'
 import { destinationOptions, fragmentHeader, hopByHop } from '../packet/extension.ts'
 import { fragments } from '../packet/fragments.ts'
 import { icmp4 } from '../packet/icmp4.ts'
 import { icmp6 } from '../packet/icmp6.ts'
-import { inOwnNetwork, run } from '../uplink/own-network.ts'
 import { BEHIND, MAC, NODE, SMALL_MTU, upUplinks } from './uplinks.ts'
 
 if (inOwnNetwork(import.meta.filename)) prove()
