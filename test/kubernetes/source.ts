@@ -28,14 +28,19 @@ export async function startServer(t: Test, objects: readonly ApiObject[] = [], o
 
 const ENCODINGS: readonly EncodingName[] = ['json', 'protobuf']
 
-/** The same with a server that writes protobuf to those who accept it, and with one that has JSON alone. */
+/**
+ * The same with a server that writes protobuf to those who accept it, and with one that has JSON alone. Several run side by side: each
+ * has a server of its own, and nearly all of the time is spent waiting.
+ */
 export function inEachEncoding(
   t: Test,
   what: string,
   test: (t: Test, encoding: EncodingName) => Promise<unknown>,
+  jobs = 4,
 ): void {
+  t.jobs = jobs
   for (const encoding of ENCODINGS)
-    t.test(`${what} (${encoding})`, async t => {
+    t.test(`${what} (${encoding})`, { buffered: true }, async t => {
       t.context = { encodings: encoding === 'json' ? ['json'] : ENCODINGS }
       await test(t, encoding)
     })

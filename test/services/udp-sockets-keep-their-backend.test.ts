@@ -6,6 +6,9 @@ import { BACKENDS, type Cluster, prove, replace, type Test } from './fixture.ts'
 import { FAMILIES, vip } from './manifests.ts'
 import { allAnswered, dialOn, who } from './outcomes.ts'
 
+/** Longer than any change takes; a client is stopped before. */
+const SECONDS = 60
+
 function udp(family: (typeof FAMILIES)[number], more: Partial<DialOptions> = {}): DialOptions {
   return { protocol: 'udp', address: vip(1, family), port: 80, ...more }
 }
@@ -33,7 +36,7 @@ async function takeOut({ lab, settled, live }: Cluster, pod: string): Promise<()
 
 async function staysWhileOthersChange(t: Test, cluster: Cluster): Promise<void> {
   const clients = FAMILIES.map(family =>
-    dialOn(cluster.lab, 'client', udp(family, { shared: true, seconds: 1.5, pause: 5 })),
+    dialOn(cluster.lab, 'client', udp(family, { shared: true, seconds: SECONDS, pause: 5 })),
   )
   const used = new Set((await Promise.all(clients.map(({ next }) => next()))).map(({ pod }) => pod))
   for (const other of BACKENDS.filter(pod => !used.has(pod))) {
@@ -41,7 +44,9 @@ async function staysWhileOthersChange(t: Test, cluster: Cluster): Promise<void> 
     await sleep(100)
     await putBack()
   }
-  for (const { end } of clients) {
+  for (const { next, stop, end } of clients) {
+    await next()
+    stop()
     const outcomes = await end
     allAnswered(t, outcomes, outcomes.length, 'one socket')
     t.equal(who(outcomes).length, 1, 'by one backend')
@@ -50,12 +55,19 @@ async function staysWhileOthersChange(t: Test, cluster: Cluster): Promise<void> 
 
 async function movesWhenItsBackendGoes(t: Test, cluster: Cluster): Promise<void> {
   for (const family of FAMILIES) {
-    const client = dialOn(cluster.lab, 'client', udp(family, { shared: true, seconds: 1, pause: 2, timeout: 1000 }))
+    const client = dialOn(
+      cluster.lab,
+      'client',
+      udp(family, { shared: true, seconds: SECONDS, pause: 2, timeout: 1000 }),
+    )
     const { pod = '' } = await client.next()
     const putBack = await takeOut(cluster, pod)
     // What was answered before may be on its way to us still.
     await sleep(100)
     const before = client.outcomes.length
+    await sleep(100)
+    await client.next()
+    client.stop()
     const outcomes = await client.end
     const late = outcomes.slice(before)
     allAnswered(t, outcomes, outcomes.length, `one socket over ${family}`)
