@@ -14,9 +14,10 @@ import { createDriver, type Driver, newOnes } from './reconcile/driver.ts'
 import { type Kernel, openKernel } from './reconcile/kernel.ts'
 import { syncPodRanges } from './reconcile/masquerade.ts'
 import { followNetwork, type NodeNetwork } from './reconcile/node-network.ts'
-import { problemText } from './serve/agent-state.ts'
+import { type AgentState, problemText } from './serve/agent-state.ts'
 import { type Complain, complaints, watchSourcePorts } from './serve/complaints.ts'
 import { createEventRecorder } from './serve/events.ts'
+import { type Knowledge, knowledgeOf } from './serve/knowledge.ts'
 import { createMetrics, type Metrics } from './serve/metrics/metrics.ts'
 import { type Servers, startServers } from './serve/servers.ts'
 import type { Source, SourceEvents } from './source/source.ts'
@@ -55,14 +56,15 @@ async function begin(options: AgentOptions, atEnd: (undo: () => void | Promise<v
   const { source, log, onFatal } = options
   const config = consistent(options.config, log)
   let servers: Servers | undefined
-  atEnd(await holdAll(allPinFolders(config.bpffs), () => JSON.stringify(servers?.state() ?? {})))
+  const answer = (question: string) => JSON.stringify(servers === undefined ? {} : told(question, servers, driver))
+  atEnd(await holdAll(allPinFolders(config.bpffs), answer))
   const kernel = openKernel(config, log, options.onStep)
   atEnd(kernel.close)
   const metrics = metricsOf(options, kernel, () => driver)
   const recorder = createEventRecorder({
     node: config.nodeName,
     send: source.send,
-    uidOf: key => driver.view(key)?.service.uid,
+    uidOf: key => driver.desired.view(key)?.service.uid,
     log,
   })
   const complain = complaints(recorder)
@@ -95,6 +97,12 @@ async function begin(options: AgentOptions, atEnd: (undo: () => void | Promise<v
   }, config.sweepSeconds * 1_000)
   atEnd(() => clearInterval(timer))
   return kernel.dataplane.operations
+}
+
+/** To `evenkeel status`, and to `evenkeel explain`. */
+function told(question: string, servers: Servers, { desired }: Driver): AgentState | Knowledge {
+  const [, key] = /^service (.*)$/.exec(question) ?? []
+  return key === undefined ? servers.state() : knowledgeOf(key, desired, servers.standing().map(problemText))
 }
 
 interface Parts {

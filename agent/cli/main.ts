@@ -10,6 +10,7 @@ const SUBCOMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   render: async () => (await import('./render.ts')).renderCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   services: async () => (await import('./services.ts')).servicesCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
   flows: async () => (await import('./flows.ts')).flowsCommand(),
   events: async () => (await import('./events.ts')).eventsCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What is wrong with a field: its path and why, with a suggestion where the name is nearly right. */
 import type { z } from 'zod'
+import { editDistance } from '../edit-distance.ts'
 import { issueOf, showPath } from '../source/manifests/issue.ts'
 import { leafPaths } from './paths.ts'
 
@@ -39,16 +40,4 @@ function suggestion(leaves: readonly string[], parent: string, key: string): str
     .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 4)))
     .sort((a, b) => a.distance - b.distance)
   return best === undefined ? undefined : `${prefix}${best.name}`
-}
-
-/** Letters to add, take out or exchange (Levenshtein). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    row = next
-  }
-  return row[b.length]!
 }

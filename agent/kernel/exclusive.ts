@@ -2,18 +2,21 @@
 /** One agent for one folder of pins: two that write the same maps would undo each other. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { MismatchError } from './mismatch.ts'
 import type { PinFolder } from './pins.ts'
 
+/** What the holder says to a question, a line; to the empty one, how it does. */
+export type Answer = (question: string) => string
+
 /**
  * Holds the folder until the returned function is called or the process ends, however it ends: the mark is a socket in the abstract
- * namespace (unix(7)) of the network namespace that the agent serves. Whoever connects to it is told how the holder does. Throws
+ * namespace (unix(7)) of the network namespace that the agent serves. Whoever connects to it may ask the holder. Throws
  * MismatchError when another process holds it.
  */
-export async function holdExclusively({ path }: PinFolder, tell: () => string = () => ''): Promise<() => void> {
-  const server = createServer(socket => socket.on('error', () => {}).end(tell())).unref()
+export async function holdExclusively({ path }: PinFolder, answer: Answer = () => ''): Promise<() => void> {
+  const server = createServer(socket => converse(socket, answer)).unref()
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(`\0${markOf(path)}`, resolve)
@@ -24,14 +27,28 @@ export async function holdExclusively({ path }: PinFolder, tell: () => string = 
   return () => void server.close()
 }
 
+/** One line, one answer. */
+function converse(socket: Socket, answer: Answer): void {
+  let question = ''
+  socket
+    .setEncoding('utf8')
+    .setTimeout(ANSWER_MS, () => socket.destroy())
+    .on('error', () => undefined)
+    .on('data', text => {
+      question += text
+      if (question.length > LONGEST) socket.destroy()
+      else if (question.includes('\n')) socket.end(answer(question.trim()))
+    })
+}
+
 /** The same for several: all or none. */
-export async function holdAll(folders: readonly PinFolder[], tell?: () => string): Promise<() => void> {
+export async function holdAll(folders: readonly PinFolder[], answer?: Answer): Promise<() => void> {
   const held: (() => void)[] = []
   const release = () => {
     for (const letGo of held.splice(0)) letGo()
   }
   try {
-    for (const folder of folders) held.push(await holdExclusively(folder, tell))
+    for (const folder of folders) held.push(await holdExclusively(folder, answer))
   } catch (error) {
     release()
     throw error
@@ -46,20 +63,23 @@ export function isHeld({ path }: PinFolder): boolean {
     .some(line => line.endsWith(` @${markOf(path)}`))
 }
 
-/** What the holder of the folder tells; undefined: nobody in this network namespace holds it. */
-export async function askHolder({ path }: PinFolder): Promise<string | undefined> {
+/** What the holder of the folder answers; undefined: nobody in this network namespace holds it. */
+export async function askHolder({ path }: PinFolder, question = ''): Promise<string | undefined> {
   const socket = connect(`\0${markOf(path)}`)
   socket.setTimeout(ANSWER_MS, () => socket.destroy())
   try {
     await once(socket, 'connect')
+    socket.write(`${question}\n`)
     return await text(socket)
   } catch {
     return undefined
   }
 }
 
-/** A holder that is busy for longer counts as none. */
+/** Who is busy for longer counts as nobody. */
 const ANSWER_MS = 2_000
+/** Of a question: names of Kubernetes are shorter. */
+const LONGEST = 1_024
 
 function markOf(path: string): string {
   return `evenkeel ${path}`

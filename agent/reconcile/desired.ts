@@ -23,6 +23,9 @@ export interface DesiredState {
   readonly localless: Localless
   /** What the source told of a Service last. */
   view(key: ServiceKey): ServiceView | undefined
+  /** All Services that the source told of. */
+  keys(): Iterable<ServiceKey>
+  readonly context: CompileContext
   /** All warnings that stand now about Services that were asked for. */
   warnings(): string[]
 }
@@ -94,6 +97,10 @@ export function desiredState(initial: CompileContext): DesiredState {
     },
     localless,
     view: key => views.get(key),
+    keys: () => views.keys(),
+    get context() {
+      return context
+    },
     warnings: () => [...[...warned.values()].flat(), ...claims.warnings()],
   }
 }

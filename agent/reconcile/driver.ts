@@ -4,11 +4,11 @@ import type { Logger } from 'pino'
 import type { CompileContext } from '../compile/context.ts'
 import { KernelError } from '../kernel/errno.ts'
 import { writesOf } from '../kernel/operations.ts'
-import type { Node, ServiceKey, ServiceView } from '../objects.ts'
+import type { Node } from '../objects.ts'
 import type { Update } from '../source/source.ts'
 import type { Changes } from './changes.ts'
 import type { Dataplane } from './dataplane.ts'
-import { desiredState } from './desired.ts'
+import { type DesiredState, desiredState } from './desired.ts'
 import type { Live } from './live.ts'
 import type { Localless } from './localless.ts'
 import { type DesiredServices, type Reconciler, reconciler } from './reconciler.ts'
@@ -19,8 +19,8 @@ export interface Driver {
   update(update: Update): void
   /** Takes out what has expired. */
   sweep(timeouts: Timeouts): Promise<Swept>
-  /** What the source told of a Service last. */
-  view(key: ServiceKey): ServiceView | undefined
+  /** What the source told last, and what is wrong with it. */
+  readonly desired: Pick<DesiredState, 'view' | 'keys' | 'context' | 'warnings'>
   /** What is in the maps. */
   readonly live: Live
   /** Elements in use. */
@@ -114,7 +114,7 @@ export function createDriver({
       })
       return sweeping
     },
-    view: state.view,
+    desired: state,
     get live() {
       return maps.live
     },

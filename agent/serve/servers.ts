@@ -22,6 +22,8 @@ export interface Servers {
   applied(update: Update): void
   /** All problems of the source that stand now. */
   problems(problems: readonly Problem[]): void
+  /** What was told last. */
+  standing(): readonly Problem[]
   state(): AgentState
   close(): void
 }
@@ -65,6 +67,7 @@ export function startServers(options: ServersOptions): Servers {
       health.setSourceError(unread && problemText(unread))
       metrics.problems(problems)
     },
+    standing: () => standing,
     state: () => agentState(health, standing, tally, startedAt),
     close() {
       for (const endpoint of endpoints) endpoint?.close()
