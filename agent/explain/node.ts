@@ -95,10 +95,11 @@ export function liveFindings(
 ): Finding[] {
   const there = new Map(live.map(one => [`${one.frontend} (${one.scope})`, one]))
   const late = frontends.flatMap(({ address, port, scope, pool }) => {
-    const name = `${hostPort(address, port)}/${protocol} (${scope})`
+    const frontend = `${hostPort(address, port)}/${protocol}`
+    const name = `${frontend} (${scope})`
     const expected = backends.filter(({ pools }) => pools & (1 << pool)).length
     const same = there.get(name)?.backends.length === expected
-    return same || complaints.some(line => line.includes(` ${name} belongs to `)) ? [] : [name]
+    return same || complaints.some(line => line.includes(` ${frontend} belongs to `)) ? [] : [name]
   })
   if (late.length === 0) return []
   const what = `the kernel does not serve this as the objects say: ${late.join(', ')}`
