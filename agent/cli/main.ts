@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The command: one file a subcommand, each giving a commander Command. */
 import { Command, CommanderError } from 'commander'
+import { VERSION } from '../version.ts'
 import { UserError } from './output.ts'
 
 /** In the order of the help. Only the one that is asked for is loaded, so that it starts quickly. */
@@ -34,6 +35,7 @@ function throwing(command: Command): Command {
 async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('evenkeel')
     .description('Kubernetes Services in eBPF, in the place of kube-proxy, beside any CNI.')
+    .version(VERSION)
     .showHelpAfterError('(evenkeel COMMAND --help explains)')
   for (const command of await subcommands(argv[2])) program.addCommand(command)
   await throwing(program).parseAsync([...argv])

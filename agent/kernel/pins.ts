@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The folder of bpffs where maps and links outlive the agent. Its path carries the layout version: another version has other maps. */
-import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { bridge } from './bridge.ts'
@@ -73,6 +73,8 @@ export function makePinFolder(folder: PinFolder): void {
 /** Unpins all maps and links: what nobody else holds goes away, and links are detached. Filters of clsact stay: see attach.ts. */
 export function removePinFolder(folder: PinFolder): void {
   rmSync(folder.path, { recursive: true, force: true })
+  const home = dirname(folder.path)
+  if (existsSync(home) && readdirSync(home).length === 0) rmdirSync(home)
 }
 
 /**

@@ -18,9 +18,14 @@ function parse(text: string): Span[] {
   })
 }
 
+/** As they are in this network namespace; empty: none. */
+export function reservedPorts(): string {
+  return readFileSync(SYSCTL, 'utf8').trim()
+}
+
 /** Adds a range ("30000-32767") in this network namespace; what is reserved already stays. Whether it had to. */
 export function reservePorts(range: string): boolean {
-  const text = readFileSync(SYSCTL, 'utf8').trim()
+  const text = reservedPorts()
   const wanted = parse(range)
   const missing = wanted.some(({ from, to }) => !parse(text).some(span => span.from <= from && to <= span.to))
   if (missing) writeFileSync(SYSCTL, text === '' ? range : `${text},${range}`)

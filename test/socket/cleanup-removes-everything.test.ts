@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -45,18 +45,21 @@ t.test('links, programs and maps', async t => {
   // An established connection goes on: to its backend it is one like any other.
   const kept = lab.dial('client', { protocol: 'http', address: vip(), port: 80, path: '/trickle/100000?seconds=4' })
   await sleep(1000)
+  const early = await lab.exec('node1', ['evenkeel', 'cleanup'])
+  t.match(early, { code: 1, stderr: /^evenkeel: an agent runs here: end it first/ })
   await lab.stopAgent('node1')
-  const { code, stderr } = await lab.exec('node1', ['evenkeel', 'cleanup'])
+  const { code, stdout, stderr } = await lab.exec('node1', ['evenkeel', 'cleanup'])
   t.equal(code, 0, stderr)
   for (const id of programs) t.ok(await gone(bridge.programById, id), `program ${id} is gone`)
   for (const { id, name } of maps) t.ok(await gone(bridge.mapById, id), `map ${name} is gone`)
-  t.notOk(existsSync(folder.path), 'the folder of the pins is gone')
+  t.same(readdirSync(bpffs('node1')), [], 'the folder of the pins is gone')
+  t.match(stdout, /^removed .*\nleft: net\.ipv4\.ip_local_reserved_ports=30000-32767/)
   t.equal(run('bpftool', '-j', 'cgroup', 'show', cgroup('node1')).trim() || '[]', '[]', 'nothing on the cgroup')
   t.match(await kept, [{ bytes: 100_000 }])
 })
 
 t.test('a second time there is nothing to do, and an agent can start again', async t => {
-  t.equal((await lab.exec('node1', ['evenkeel', 'cleanup'])).code, 0)
+  t.match(await lab.exec('node1', ['evenkeel', 'cleanup']), { code: 0, stdout: /^nothing to remove/ })
   await lab.startAgent('node1')
   const [outcome] = await lab.dial('client', { protocol: 'http', address: vip(), port: 80 })
   t.match(outcome?.pod, /^web-/)

@@ -39,6 +39,27 @@ t.test('a half-written file counts as it was, until it is whole again', async t 
   t.same(ports().filter(port => port === 82).length, 2)
 })
 
+t.test('a file that is no text, or has no end of depth, counts as it was', async t => {
+  const folder = makeFolder(t, { 'web.yaml': text(80) })
+  const run = await watchFolder(t, folder.path)
+  const broken: readonly (readonly [string | Buffer, RegExp])[] = [
+    [
+      Buffer.from(`\ufeff${text(81)}`, 'utf16le'),
+      /^error web\.yaml: not UTF-8: save it in that encoding\. Until it is mended/,
+    ],
+    [Buffer.from(`${text(81)}# caf\xe9\n`, 'latin1'), /not UTF-8/],
+    [`a: ${'['.repeat(20_000)}${']'.repeat(20_000)}\n`, /^error web\.yaml:1: not valid YAML: it is nested too deeply/],
+  ]
+  for (const [content, problem] of broken) {
+    writeFileSync(join(folder.path, 'web.yaml'), content)
+    await run.until(() => run.problems().some(line => problem.test(line)))
+  }
+  t.equal(run.updates.length, 1, 'nothing changed')
+  folder.write('web.yaml', `\ufeff${text(82).replaceAll('\n', '\r\n')}`)
+  await run.until(() => run.services.get('default/b')?.service.ports[0]?.port === 82)
+  t.same(run.problems(), [], 'a byte order mark and line ends of Windows are text')
+})
+
 t.test('one object that is wrong counts as it was, the others as they are', async t => {
   const folder = makeFolder(t, { 'web.yaml': text(80) })
   const run = await watchFolder(t, folder.path)

@@ -27,13 +27,15 @@ const PORT = '  - port: 80\n'
 const CASES: Readonly<Record<string, readonly [string, readonly string[]]>> = {
   'a port out of range': [
     web('  - port: 70000\n'),
-    ['all.yaml:15: Service default/web: spec.ports[0].port: 70000 is not a port: a number from 1 to 65535'],
+    [
+      'all.yaml:15: Service default/web: spec.ports[0].port: 70000 is not a port: a number from 1 to 65535 (without quotes)',
+    ],
   ],
   'a port in quotes, without the field': [
     web('  - name: a\n    port: "80"\n  - name: b\n'),
     [
-      'all.yaml:16: Service default/web: spec.ports[0].port: "80" is not a port: a number from 1 to 65535',
-      'all.yaml:17: Service default/web: spec.ports[1].port is missing: give a port: a number from 1 to 65535',
+      'all.yaml:16: Service default/web: spec.ports[0].port: "80" is not a port: a number from 1 to 65535 (without quotes)',
+      'all.yaml:17: Service default/web: spec.ports[1].port is missing: give a port: a number from 1 to 65535 (without quotes)',
     ],
   ],
   'an unknown protocol': [

@@ -68,7 +68,22 @@ export function retryAfter(header: string | undefined): number {
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   // Every address of a name was tried (happy eyeballs): the first error speaks for all.
-  const first = error instanceof AggregateError ? error.errors[0] : undefined
-  const { message } = first instanceof Error ? first : error
-  return message.trim().split('\n', 1)[0] || error.name
+  const [first] = error instanceof AggregateError ? error.errors : []
+  const told = first instanceof Error ? first : error
+  // What Node advises is about its own options.
+  const [message = ''] = told.message.trim().split(/\n|; if the root CA is installed/, 1)
+  return `${message || error.name}${TLS_ADVICE['code' in told ? String(told.code) : ''] ?? ''}`
+}
+
+const WRONG_CA = " (is the kubeconfig's certificate-authority the one that signed this server's certificate?)"
+const WRONG_TIME = ' (is the clock of this node right?)'
+/** By Node's codes for what OpenSSL says. */
+const TLS_ADVICE: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: WRONG_CA,
+  SELF_SIGNED_CERT_IN_CHAIN: WRONG_CA,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: WRONG_CA,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: WRONG_CA,
+  CERT_HAS_EXPIRED: WRONG_TIME,
+  CERT_NOT_YET_VALID: WRONG_TIME,
+  ERR_TLS_CERT_ALTNAME_INVALID: ' (name the server as its certificate does, or set tls-server-name)',
 }

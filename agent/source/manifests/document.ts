@@ -67,12 +67,13 @@ export function parseText(text: string): Parsed {
 }
 
 function parseWithYaml(text: string): Parsed {
-  const document = parseDocument(text, { logLevel: 'silent' })
-  const [error] = document.errors
-  if (error) return { error: syntaxProblem(error) }
   try {
+    const document = parseDocument(text, { logLevel: 'silent' })
+    const [error] = document.errors
+    if (error) return { error: syntaxProblem(error) }
     return { value: document.toJS({ maxAliasCount: 100 }) }
   } catch (error) {
+    if (error instanceof RangeError) return { error: { line: 1, message: 'it is nested too deeply' } }
     return { error: { line: 1, message: error instanceof Error ? error.message : String(error) } }
   }
 }

@@ -25,7 +25,7 @@ function text(pattern: RegExp, longest: number, wanted: string): z.ZodType<strin
 
 export const dnsLabel = text(DNS_LABEL, 63, 'a name of at most 63 lower-case letters, digits and "-"')
 export const dnsSubdomain = text(DNS_SUBDOMAIN, 253, 'a name of at most 253 lower-case letters, digits, "-" and "."')
-export const portNumber = integer(1, 65535, 'a port: a number from 1 to 65535')
+export const portNumber = integer(1, 65535, 'a port: a number from 1 to 65535 (without quotes)')
 export const protocol = oneOf<Protocol>(['TCP', 'UDP', 'SCTP'])
 
 export function integer(least: number, most: number, wanted: string): z.ZodType<number> {

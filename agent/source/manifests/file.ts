@@ -3,6 +3,7 @@
  * One manifest file: its objects, and what is wrong with it. A file that is no YAML keeps all its objects of before, an object that
  * is wrong keeps itself as it was before, and an unchanged document is never parsed again.
  */
+import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
 import type { Problem } from '../source.ts'
 import { type DocumentText, lineOf, parseText, splitDocuments } from './document.ts'
@@ -49,6 +50,7 @@ export interface ManifestFile {
 }
 
 export function readManifestFile(file: string, bytes: Buffer, before?: ManifestFile): ManifestFile {
+  if (!isUtf8(bytes)) return notText(file, before)
   const documents = new Map<string, Document>()
   const entries: Entry[] = []
   const problems: Problem[] = []
@@ -72,6 +74,14 @@ export function readManifestFile(file: string, bytes: Buffer, before?: ManifestF
   const kept = lastGood(wrong, entries, before)
   const incomplete = broken || kept.length < wrong.size
   return { entries: [...entries, ...kept], problems, unknownKinds, documents, incomplete }
+}
+
+/** YAML 1.2.2 §5.2 has UTF-16 and -32, too; Kubernetes does not. */
+function notText(file: string, before?: ManifestFile): ManifestFile {
+  const message = `not UTF-8: save it in that encoding. ${NOT_YAML}`
+  const problems: Problem[] = [{ severity: 'error', where: file, message }]
+  if (before) return { ...before, problems }
+  return { entries: [], problems, unknownKinds: new Map(), documents: new Map(), incomplete: true }
 }
 
 /** What the wrong objects were when they were last right. */
