@@ -10,8 +10,8 @@ export interface Encoding {
   readonly parse: (bytes: Buffer) => unknown
   /** For one list. */
   readonly createListReader: () => ListReader
-  /** For one watch: takes the next chunk, gives the events that it completes. Throws Nonsense. */
-  readonly createSplitter: () => (chunk: Buffer) => readonly unknown[]
+  /** For one watch: takes the next chunk, gives the events that it completes; look at all of them. Throws Nonsense. */
+  readonly createSplitter: () => (chunk: Buffer) => Iterable<unknown>
 }
 
 const PROTOBUF = 'application/vnd.kubernetes.protobuf'

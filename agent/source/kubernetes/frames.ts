@@ -8,25 +8,23 @@ const NEWLINE = 0x0a
 /** Bytes of the length before a frame, big endian. */
 const HEADER = 4
 
-/** JSON documents, a line each. Takes the next chunk, gives the documents that it completes. Throws Nonsense. */
-export function createSplitter(): (chunk: Buffer) => readonly unknown[] {
+/** JSON documents, a line each. Takes the next chunk, gives the documents that it completes, parsed one by one. Throws Nonsense. */
+export function createSplitter(): (chunk: Buffer) => Iterable<unknown> {
   let begun: Buffer[] = []
   let size = 0
-  return chunk => {
-    const frames: unknown[] = []
+  return function* (chunk) {
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       begun.push(chunk.subarray(start, end))
       const text = Buffer.concat(begun).toString('utf8')
-      if (text.trim() !== '') frames.push(parseJson(text))
       begun = []
       size = 0
       start = end + 1
+      if (text.trim() !== '') yield parseJson(text)
     }
     if (start < chunk.length) begun.push(chunk.subarray(start))
     size += chunk.length - start
     if (size > MAX_FRAME) throw tooLarge(begun[0])
-    return frames
   }
 }
 

@@ -3,8 +3,8 @@
 import { parseJson } from './frames.ts'
 
 export interface ListReader {
-  /** Takes the next chunk, gives the items that it completes. Throws Nonsense. */
-  readonly take: (chunk: Buffer) => readonly unknown[]
+  /** Takes the next chunk, gives the items that it completes; look at all of them. Throws Nonsense. */
+  readonly take: (chunk: Buffer) => Iterable<unknown>
   /** After the last chunk. Throws Nonsense. */
   readonly end: () => ListEnd
 }
@@ -53,8 +53,7 @@ export function createJsonListReader(): ListReader {
   }
 
   return {
-    take(chunk) {
-      const items: unknown[] = []
+    *take(chunk) {
       let start = 0
       let at = escaped
       for (; ; at++) {
@@ -64,14 +63,13 @@ export function createJsonListReader(): ListReader {
         if (byte === QUOTE) isText = !isText
         else if ((byte | CURLY) === OPEN) start = open(chunk, start, at)
         else if (--depth === IN_ITEMS && isItems) {
-          items.push(whole(chunk, start, at))
+          yield whole(chunk, start, at)
           start = at + 1
         }
       }
       escaped = at - chunk.length
       if (isItems && depth > IN_ITEMS) item.push(chunk.subarray(start))
       else around += chunk.toString('latin1', start)
-      return items
     },
     end: () => ({ body: parseJson(Buffer.from(around, 'latin1').toString('utf8')), items: [] }),
   }

@@ -50,10 +50,12 @@ function* decodeEach(type: protobuf.Type, items: readonly Buffer[]): Generator<R
   for (const item of items) yield decode(type, item)
 }
 
-/** Takes the next chunk of a watch, gives the events that it completes. Throws Nonsense. */
-export function createProtobufSplitter(): (chunk: Buffer) => readonly Raw[] {
+/** Takes the next chunk of a watch, gives the events that it completes, decoded one by one. Throws Nonsense. */
+export function createProtobufSplitter(): (chunk: Buffer) => Iterable<Raw> {
   const split = createFramer()
-  return chunk => split(chunk).map(parseEvent)
+  return function* (chunk) {
+    for (const frame of split(chunk)) yield parseEvent(frame)
+  }
 }
 
 function parseEvent(frame: Buffer): Raw {
