@@ -53,13 +53,15 @@ export function claimIndex(): ClaimIndex {
       const before = byService.get(key) ?? NONE
       const after = claimsOf(key, service)
       const affected = new Set<ServiceKey>()
-      for (const text of new Set([...before, ...after.keys()])) {
+      const move = (text: FrontendText, claim: Claim | undefined) => {
         const loser = owners.get(text)?.key
-        replace(text, key, after.get(text))
+        replace(text, key, claim)
         const winner = owners.get(text)?.key
-        if (winner === loser) continue
+        if (winner === loser) return
         for (const other of [loser, winner]) if (other !== undefined && other !== key) affected.add(other)
       }
+      for (const text of before) if (!after.has(text)) move(text, undefined)
+      for (const [text, claim] of after) move(text, claim)
       if (after.size > 0) byService.set(key, [...after.keys()])
       else byService.delete(key)
       return [...affected]

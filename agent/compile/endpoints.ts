@@ -35,14 +35,14 @@ export function readSlices({ slices }: ServiceView, families: readonly Family[],
 
 function readEndpoints(slice: EndpointSlice, family: Family, warn: Warn): ReadSlice['endpoints'] {
   const read: { address: Address; state: EndpointState }[] = []
-  for (const [i, { address: text, state }] of unpackEndpoints(slice.endpoints).entries()) {
+  unpackEndpoints(slice.endpoints).forEach(({ address: text, state }, i) => {
     const address = parseAddress(text)
     if (address?.family === family && !isUnspecified(address)) read.push({ address, state })
     else {
       const field = `EndpointSlice ${slice.name}, endpoints[${i}].addresses[0]`
       warn(field, `${show(text)} is not an ${family} address that can be reached: the endpoint is left out`)
     }
-  }
+  })
   return read
 }
 

@@ -77,5 +77,6 @@ function warnOtherFamily(addresses: ReadAddresses, own: readonly Family[], warn:
 }
 
 function textsOf(addresses: ReadAddresses, family: Family): readonly string[] {
-  return [...new Set(addresses.filter(address => address?.family === family).map(address => address!.text))]
+  const texts = addresses.filter(address => address?.family === family).map(address => address!.text)
+  return texts.filter((text, i) => texts.indexOf(text) === i)
 }

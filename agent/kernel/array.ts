@@ -24,7 +24,7 @@ export interface MappedArray<V> {
   write(index: number, value: V): boolean
   /** A view of the bytes of some elements; only for maps whose elements lie without gaps. */
   view(index: number, count: number): Buffer
-  /** Writes bytes from the start of an element on, over several elements, where they differ. Returns how many elements changed. */
+  /** Writes bytes from the start of an element on, over several elements, if they differ. Returns in how many elements they do. */
   writeBytes(index: number, bytes: Uint8Array): number
   /** Closes the descriptor; the memory stays mapped as long as it is referred to. */
   close(): void
@@ -86,8 +86,11 @@ function elements<V>(
       if (stride !== value.size) throw new RangeError(`elements of ${shape.name} have gaps`)
       const at = offsetOf(shape, index, Math.ceil(bytes.length / stride))
       let changed = 0
-      for (let i = 0; i < bytes.length; i += stride)
-        if (copyChanged(shape, bytes.subarray(i, i + stride), at + i)) changed++
+      for (let i = 0; i < bytes.length; i += stride) {
+        const end = Math.min(i + stride, bytes.length)
+        if (memory.compare(bytes, i, end, at + i, at + end) !== 0) changed++
+      }
+      copy(shape, bytes, at, changed)
       return changed
     },
   }
@@ -101,10 +104,16 @@ function offsetOf(shape: Shape, index: number, count: number): number {
   return index * shape.stride
 }
 
-function copyChanged({ name, memory, writable, operations }: Shape, bytes: Uint8Array, at: number): boolean {
-  if (memory.compare(bytes, 0, bytes.length, at, at + bytes.length) === 0) return false
+function copyChanged(shape: Shape, bytes: Uint8Array, at: number): boolean {
+  if (shape.memory.compare(bytes, 0, bytes.length, at, at + bytes.length) === 0) return false
+  copy(shape, bytes, at, 1)
+  return true
+}
+
+/** `changed`: in how many elements. */
+function copy({ name, memory, writable, operations }: Shape, bytes: Uint8Array, at: number, changed: number): void {
+  if (changed === 0) return
   if (!writable) throw new TypeError(`${name} was opened for reading`)
   memory.set(bytes, at)
-  operations.updates++
-  return true
+  operations.updates += changed
 }

@@ -19,16 +19,19 @@ export function noChanges(): Changes {
   return { services: 0, slices: 0, triggers: [] }
 }
 
+const NONE: readonly never[] = []
+
 /** Objects are immutable: one that is the same is unchanged. */
 export function addChange(changes: Changes, before: ServiceView | undefined, after: ServiceView | undefined): void {
   if (before === after) return
   if (before?.service !== after?.service) changes.services++
-  const known = new Set(before?.slices)
-  for (const slice of after?.slices ?? []) {
-    if (known.delete(slice)) continue
+  const [known, now] = [before?.slices ?? NONE, after?.slices ?? NONE]
+  for (const slice of now) {
+    if (known.includes(slice)) continue
     changes.slices++
     if (slice.triggered !== undefined) changes.triggers.push({ family: slice.addressType, time: slice.triggered })
   }
-  const names = new Set(after?.slices.map(({ name }) => name))
+  if (known.length === 0) return
+  const names = new Set(now.map(({ name }) => name))
   for (const { name } of known) if (!names.has(name)) changes.slices++
 }

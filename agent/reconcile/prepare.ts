@@ -99,7 +99,8 @@ function giveBack(pass: Pass, { service, backends, runs }: Taken): void {
 /** Within the cluster, clusterIPs; for clients outside, what is no node's. */
 function addressesOf(frontends: readonly Frontend[]): readonly FrontendText[] {
   const isWhole = ({ kind, scope }: Frontend) => kind === 'clusterIP' || (scope === 'external' && kind !== 'nodePort')
-  return [...new Set(frontends.filter(isWhole).map(addressText))]
+  const texts = frontends.filter(isWhole).map(addressText)
+  return texts.filter((text, i) => texts.indexOf(text) === i)
 }
 
 function placeTables(

@@ -86,7 +86,6 @@ function* withLeftovers(
 
 function prepareService(pass: Pass, key: ServiceKey, service: CompiledService | undefined): string | undefined {
   const ports: readonly CompiledPort[] = service?.ports ?? []
-  const wanted = new Set<ServicePortName>(ports.map(port => port.name))
   let failure: string | undefined
   for (const port of ports) {
     try {
@@ -96,7 +95,9 @@ function prepareService(pass: Pass, key: ServiceKey, service: CompiledService | 
       failure = `Service ${key}: ${error.message}`
     }
   }
-  for (const name of pass.live.byService.get(key) ?? [])
-    if (!wanted.has(name)) pass.removed.push(pass.live.ports.get(name)!)
+  const before = pass.live.byService.get(key)
+  if (before === undefined) return failure
+  const wanted = new Set<ServicePortName>(ports.map(port => port.name))
+  for (const name of before) if (!wanted.has(name)) pass.removed.push(pass.live.ports.get(name)!)
   return failure
 }
