@@ -17,6 +17,8 @@ const NODE = 'node1'
 /** The Service whose endpoint is a pod that answers. */
 const VIP = '10.96.250.1'
 const POD_PORT = 9376
+/** Until the agent holds what it will hold. */
+const SETTLE_MS = 3_000
 /** As long as kube-proxy takes, many times over. */
 const START_MS = 300_000
 
@@ -27,7 +29,7 @@ export interface Start {
   /** Milliseconds of CPU until then, and what the API server took meanwhile. */
   readonly cpu: number
   readonly serverCpu: number
-  /** Bytes: once it is ready, and the most that there was. */
+  /** Bytes: once it has given back what its start left behind, and the most that there was. */
   readonly rss: number
   readonly peak: number
 }
@@ -104,16 +106,20 @@ async function start(lab: Lab, serverPid: number, isFresh: boolean): Promise<Sta
   for (const deadline = Date.now() + START_MS; !existsSync(ready); await sleep(5))
     if (Date.now() > deadline) throw new Error(`the agent was not ready within ${START_MS / 1_000} s`)
   const readyAt = performance.timeOrigin + performance.now()
-  const used = { ...usageOf(Number(readFileSync(ready, 'utf8'))), serverCpu: cpuOf(serverPid) - serverBefore }
+  const serverCpu = cpuOf(serverPid) - serverBefore
+  const pid = Number(readFileSync(ready, 'utf8'))
+  const cpu = cpuOf(pid)
+  await sleep(SETTLE_MS)
+  const used = { cpu, ...memoryOf(pid), serverCpu }
   const measured = { firstConnection: (await first.at) - began, ready: readyAt - began, ...used }
   await lab.stopAgent(NODE)
   return measured
 }
 
-function usageOf(pid: number): Pick<Start, 'cpu' | 'rss' | 'peak'> {
+function memoryOf(pid: number): Pick<Start, 'rss' | 'peak'> {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const bytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1_024
-  return { cpu: cpuOf(pid), rss: bytes('VmRSS'), peak: bytes('VmHWM') }
+  return { rss: bytes('VmRSS'), peak: bytes('VmHWM') }
 }
 
 /** Milliseconds of CPU that a process has used. */

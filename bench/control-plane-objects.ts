@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Services as a source would give them, decoded. */
-import { packEndpoints } from '../agent/endpoints.ts'
-import type { Endpoint, Node, ServiceKey, ServiceView } from '../agent/objects.ts'
+/** Services as the source gives them that reads an API server: decoded by it. */
+import type { Node, ServiceKey, ServiceView } from '../agent/objects.ts'
+import type { Raw } from '../agent/source/kubernetes/raw.ts'
+import { readService } from '../agent/source/kubernetes/service.ts'
+import { readSlice } from '../agent/source/kubernetes/slice.ts'
 
 export const ENDPOINTS = 10
 export const NODE: Node = {
@@ -14,6 +16,8 @@ export const NODE: Node = {
   deleting: false,
 }
 
+const NAMESPACE = 'bench'
+
 function address(network: number, number: number): string {
   return `10.${network + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`
 }
@@ -21,47 +25,37 @@ function address(network: number, number: number): string {
 /** `generation` of 1 and on puts another endpoint into the place of one. */
 export function serviceView(number: number, generation = 0): readonly [ServiceKey, ServiceView] {
   const name = `service-${number}`
-  const key = `bench/${name}`
-  const endpoints = Array.from({ length: ENDPOINTS }, (_, i) => {
+  const addresses = Array.from({ length: ENDPOINTS }, (_, i) => {
     const changed = generation > 0 && i === generation % ENDPOINTS
-    return endpoint(changed ? address(200, generation) : address(128, number * ENDPOINTS + i), i)
+    return changed ? address(200, generation) : address(128, number * ENDPOINTS + i)
   })
-  const slice = {
-    namespace: 'bench',
-    name: `${name}-1`,
-    service: key,
-    addressType: 'IPv4' as const,
-    ports: [{ name: 'http', protocol: 'TCP' as const, port: 8080 }],
-    endpoints: packEndpoints(endpoints),
-  }
-  return [key, { service: service(name, address(96, number)), slices: [slice] }]
+  const slice = readSlice(rawSlice(name, addresses))
+  return [slice.service, { service: readService(rawService(name, address(96, number))), slices: [slice] }]
 }
 
-function endpoint(text: string, i: number): Endpoint {
-  const nodeName = `node${i % 3}`
-  const state = { ready: true, serving: true, terminating: false, nodeName, zone: `z${i % 3}` }
-  return { address: text, state }
-}
-
-function service(name: string, clusterIP: string): ServiceView['service'] {
+function rawSlice(service: string, addresses: readonly string[]): Raw {
+  const labels = { 'kubernetes.io/service-name': service }
   return {
-    namespace: 'bench',
-    name,
-    uid: '',
-    labels: {},
-    annotations: {},
-    created: 1,
-    type: 'ClusterIP',
-    clusterIPs: [clusterIP],
-    externalIPs: [],
-    loadBalancer: [],
-    loadBalancerSourceRanges: [],
-    allocateLoadBalancerNodePorts: true,
-    healthCheckNodePort: 0,
-    ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 0, targetPort: 8080 }],
-    internalTrafficPolicy: 'Cluster',
-    externalTrafficPolicy: 'Cluster',
-    trafficDistribution: '',
-    affinitySeconds: 0,
+    metadata: { namespace: NAMESPACE, name: `${service}-1`, labels },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+    endpoints: addresses.map((address, i) => ({
+      addresses: [address],
+      conditions: { ready: true, serving: true, terminating: false },
+      nodeName: `node${i % 3}`,
+      zone: `z${i % 3}`,
+    })),
+  }
+}
+
+function rawService(name: string, clusterIP: string): Raw {
+  return {
+    metadata: { namespace: NAMESPACE, name, uid: name, creationTimestamp: '2026-01-02T03:04:05Z' },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP,
+      clusterIPs: [clusterIP],
+      ports: [{ name: 'http', protocol: 'TCP', port: 80, targetPort: 8080 }],
+    },
   }
 }

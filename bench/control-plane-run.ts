@@ -11,6 +11,7 @@ import pino from 'pino'
 import { loadObject } from '../agent/kernel/objects.ts'
 import { writesOf } from '../agent/kernel/operations.ts'
 import { pinFolder } from '../agent/kernel/pins.ts'
+import { returnMemory } from '../agent/memory.ts'
 import type { ServiceKey, ServiceView } from '../agent/objects.ts'
 import { type Dataplane, dataplaneOf } from '../agent/reconcile/dataplane.ts'
 import { createDriver } from '../agent/reconcile/driver.ts'
@@ -31,8 +32,10 @@ export interface Outcome {
   readonly cpu: number
   readonly writes: number
   readonly syscalls: number
-  /** Bytes. */
+  /** Bytes, once what is not used has been given back, as the agent does after its first sync. */
   readonly rss: number
+  /** The most that there was. */
+  readonly peak: number
   /** Of it the maps' own memory, which is the kernel's: it would be there without the agent, too. */
   readonly rssMaps: number
   /** Of it files, Node's program for the most part: shared with other processes of it, and the kernel may drop it. */
@@ -81,6 +84,8 @@ function main(folder: string, count: number, changes: number): Outcome {
   const calmBefore = spin()
   const filled = fill(dataplane, services)
   const calm = spin() / calmBefore
+  const peak = process.resourceUsage().maxRSS * KILOBYTE
+  returnMemory()
   const { rss, rssMaps, rssFiles } = resident()
   const selection = selectionBytes(dataplane)
   const changed = changes > 0 ? change(dataplane, filled.driver, count, changes) : undefined
@@ -92,6 +97,7 @@ function main(folder: string, count: number, changes: number): Outcome {
     writes,
     syscalls,
     rss,
+    peak,
     rssMaps,
     rssFiles,
     rssEmpty,

@@ -46,8 +46,11 @@ function run(folder: string, size: number, changes: number): Outcome {
   const program = join(import.meta.dirname, 'control-plane-run.ts')
   const argv = [program, folder, String(size), String(changes)]
   // As ./evenkeel starts the agent.
-  const env = { NODE_COMPILE_CACHE: '/var/cache/evenkeel', ...process.env }
-  return JSON.parse(execFileSync(process.execPath, ['--max-semi-space-size=4', ...argv], { encoding: 'utf8', env }))
+  const malloc = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768' }
+  const env = { NODE_COMPILE_CACHE: '/var/cache/evenkeel', ...malloc, ...process.env }
+  return JSON.parse(
+    execFileSync(process.execPath, ['--max-semi-space-size=4', '--expose-gc', ...argv], { encoding: 'utf8', env }),
+  )
 }
 
 function rowsOf(size: number, pairs: readonly Pair[]): Row[] {
@@ -81,7 +84,8 @@ function rowsOf(size: number, pairs: readonly Pair[]): Row[] {
       megabytes(of(({ start }) => start.rss)),
       'MB',
       RSS,
-      `${megabytes(start.rssEmpty).toFixed(0)} MB before there was any; ${megabytes(start.heap).toFixed(0)} MB of heap in use`,
+      `${megabytes(start.rssEmpty).toFixed(0)} MB before there was any, ${megabytes(start.peak).toFixed(0)} MB at most; ` +
+        `${megabytes(start.heap).toFixed(0)} MB of heap in use`,
     ),
     plain("of it the maps, which are the kernel's", megabytes(start.rssMaps), 'MB'),
     plain("of it files (Node's program)", megabytes(start.rssFiles), 'MB'),

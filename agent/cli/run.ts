@@ -10,6 +10,7 @@ import { type Config, readConfiguration } from '../config.ts'
 import { KernelError } from '../kernel/errno.ts'
 import { MismatchError } from '../kernel/mismatch.ts'
 import { createLogging, LOG_FORMATS, LOG_LEVELS, type LogFormat } from '../log.ts'
+import { returnMemory } from '../memory.ts'
 import { manifestsSource } from '../source/manifests/manifests.ts'
 import { type Source, SourceError } from '../source/source.ts'
 import { readingOf } from './config-option.ts'
@@ -53,6 +54,9 @@ Examples:
   return addKubeProxyFlags(command)
 }
 
+/** After the first sync: what it has put off is done by then. */
+const SETTLED_MS = 1_000
+
 async function run(options: RunOptions): Promise<void> {
   const read = () => readConfiguration({ file: options.config, flags: flagsOf(options) })
   const { config, warnings } = readingOf(read)
@@ -81,6 +85,7 @@ function ready(log: Logger, file: string | undefined): void {
   log.info('ready')
   // Now, as it may end by a signal that lets nothing be written.
   flushCompileCache()
+  setTimeout(returnMemory, SETTLED_MS).unref()
   try {
     if (file !== undefined) writeFileSync(file, `${process.pid}\n`)
   } catch (error) {
