@@ -55,27 +55,38 @@ function isBlank(bytes: Buffer): boolean {
 }
 
 export function parseText(text: string): Parsed {
-  if (/^\s*\{/.test(text)) {
-    try {
-      return { value: JSON.parse(text) }
-    } catch {
-      // A flow mapping of YAML, perhaps; if not, the yaml package says where it is wrong.
-    }
+  try {
+    return parseJson(text) ?? parsePlain(text) ?? parseWithYaml(text)
+  } catch (error) {
+    // All three call themselves for what is inside.
+    const message = error instanceof RangeError ? 'it is nested too deeply' : messageOf(error)
+    return { error: { line: 1, message } }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function parseJson(text: string): Parsed | undefined {
+  if (!/^\s*\{/.test(text)) return undefined
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    // A flow mapping of YAML, perhaps; if not, the yaml package says where it is wrong.
+    return undefined
+  }
+}
+
+function parsePlain(text: string): Parsed | undefined {
   const value = parsePlainYaml(text)
-  return value === undefined ? parseWithYaml(text) : { value }
+  return value === undefined ? undefined : { value }
 }
 
 function parseWithYaml(text: string): Parsed {
-  try {
-    const document = parseDocument(text, { logLevel: 'silent' })
-    const [error] = document.errors
-    if (error) return { error: syntaxProblem(error) }
-    return { value: document.toJS({ maxAliasCount: 100 }) }
-  } catch (error) {
-    if (error instanceof RangeError) return { error: { line: 1, message: 'it is nested too deeply' } }
-    return { error: { line: 1, message: error instanceof Error ? error.message : String(error) } }
-  }
+  const document = parseDocument(text, { logLevel: 'silent' })
+  const [error] = document.errors
+  return error ? { error: syntaxProblem(error) } : { value: document.toJS({ maxAliasCount: 100 }) }
 }
 
 function syntaxProblem(error: YAMLParseError): SyntaxProblem {
@@ -86,6 +97,14 @@ function syntaxProblem(error: YAMLParseError): SyntaxProblem {
 
 /** The line, from 1, of the field at this path or of what stands nearest around it. Slow: only for messages. */
 export function lineOf(text: string, path: Path): number {
+  try {
+    return findLine(text, path)
+  } catch {
+    return 1
+  }
+}
+
+function findLine(text: string, path: Path): number {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, logLevel: 'silent', uniqueKeys: false })
   let node: unknown = document.contents
