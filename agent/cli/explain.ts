@@ -67,7 +67,7 @@ async function explain(what: string, { from, dial, bpffs, output }: Options): Pr
   const found = questionOf(bpffs, target, client)
   const explained = typeof found === 'string' ? unknownAddress(what, found) : await explainService(bpffs, found, dial)
   if (output === 'json') printJson(explained)
-  else process.stdout.write(explainedText(explained))
+  else process.stdout.write(explainedText(explained, dial))
   if (all(explained).some(({ severity }) => severity === 'problem')) process.exitCode = 1
 }
 

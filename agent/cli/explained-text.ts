@@ -7,10 +7,17 @@ import type { Explained } from './explain.ts'
 import { formatTable } from './output.ts'
 import type { LiveService } from './services.ts'
 
-export function explainedText({ service, findings, ports }: Explained): string {
+const HINT = '. --dial connects to each TCP backend.'
+const BACKENDS_TOO = ', and its TCP backends answer this node.'
+
+/** `dialled`: backends were, too. */
+export function explainedText({ service, findings, ports }: Explained, dialled: boolean): string {
   const parts = [...ports.map(portText), ...findings.map(findingText)]
   const trouble = [...findings, ...ports.flatMap(port => port.findings)].some(({ severity }) => severity === 'problem')
-  const end = trouble ? '' : 'Nothing is wrong that objects and maps could tell. --dial connects to each TCP backend.\n'
+  const end = trouble
+    ? ''
+    : `Nothing is wrong that objects and maps could tell${dialled ? BACKENDS_TOO : HINT}
+`
   return [`Service ${service}\n`, ...parts, end].filter(Boolean).join('\n')
 }
 

@@ -152,6 +152,8 @@ t.test('endpoints and whom they serve', async t => {
   const { stdout } = await lab.exec('node1', ['evenkeel', 'explain', 'local'])
   t.match(stdout, /^198\.51\.100\.4:80\/TCP +outside +nobody: dropped \(NO_LOCAL_ENDPOINTS\)/m)
   t.match(stdout, /^10\.244\.2\.99:9376 +node2 +ready +cluster$/m)
+  const whole = await lab.exec('node1', ['evenkeel', 'explain', 'web:http', '--dial'])
+  t.match(whole.stdout, /^Nothing is wrong that objects and maps could tell, and its TCP backends answer this node\.$/m)
 })
 
 t.test('a client outside that keeps its backend, and one that is gone', async t => {
