@@ -156,7 +156,7 @@ function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): 
         if (!ready || update.node !== undefined) syncPodRanges(kernel.dataplane, config, update.node ?? null)
         driver.update(update)
         if (driver.live.sctp.size > 0) network.servePackets()
-        if (!ready) attach(parts)
+        if (!ready) attach(parts, log)
         servers.applied(update)
         if (!ready) onReady()
         ready = true
@@ -179,12 +179,14 @@ function events({ config, log, onReady, onFatal }: AgentOptions, parts: Parts): 
  * After addresses and Services have been written: nothing is translated on a partial view. What another configuration had attached
  * goes last: pods are served all the while.
  */
-function attach({ kernel, network }: Parts): void {
+function attach({ kernel, network }: Parts, log: Logger): void {
   kernel.flip(() => {
     kernel.attachSockets()
     network.begin()
     kernel.detachSockets()
   })
+  const connections = kernel.leaveTranslated()
+  if (connections > 0) log.info({ connections }, "connections that the kernel's conntrack translates are left to it")
 }
 
 function contextOf(config: Config, node: Node | null): CompileContext {

@@ -55,6 +55,13 @@ EK_ALWAYS_INLINE bool ek_is_opening_syn(const struct ek_packet *p)
 	       (p->tcp_flags & (EK_TCP_SYN | EK_TCP_ACK)) == EK_TCP_SYN;
 }
 
+/* The middle of a connection that the stack has to go on with: see ek_foreign. */
+EK_ALWAYS_INLINE bool ek_is_foreign(const struct ek_packet *p)
+{
+	return p->tuple.proto == IPPROTO_TCP && !ek_is_opening_syn(p) &&
+	       bpf_map_lookup_elem(&ek_foreign, &p->tuple);
+}
+
 /* False when this packet must not go the flow's way but begin a new one. */
 EK_ALWAYS_INLINE bool ek_flow_serves(const struct ek_packet *p, const struct ek_flow *flow)
 {

@@ -52,6 +52,19 @@ struct {
 } ek_flows SEC(".maps");
 
 /*
+ * TCP connections that the kernel's connection tracking translates: a kube-proxy's rules had
+ * sent them to a backend before this node had our programs. Both directions as they come in. The
+ * agent writes them when it attaches programs; the value is 1.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ek_tuple);
+	__type(value, __u32);
+} ek_foreign SEC(".maps");
+
+/*
  * The last flows that were opened: a ring for each CPU, one behind the other. Who comes
  * round to a slot takes the flow out that stands there, if it is not assured yet: so
  * many at most are in ek_flows, and a flood of them pushes out no others.

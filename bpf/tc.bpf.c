@@ -61,6 +61,8 @@ EK_ALWAYS_INLINE int ek_from_pod(struct __sk_buff *skb, struct ek_packet *p)
 		ek_flow_make_way(p);
 		return EK_PASS;
 	}
+	if (ek_is_foreign(p))
+		return EK_PASS;
 	if (!ek_is_welcome(p, frontend))
 		return ek_drop(p, frontend->service, EK_REASON_SOURCE_RANGE);
 	if (!frontend->slots)

@@ -58,6 +58,8 @@ static __noinline int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p
 		ek_flow_make_way(p);
 		return EK_PASS;
 	}
+	if (ek_is_foreign(p))
+		return EK_PASS;
 	if (!ek_is_welcome(p, frontend))
 		return ek_drop(p, frontend->service, EK_REASON_SOURCE_RANGE);
 	if (!frontend->slots)

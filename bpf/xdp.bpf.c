@@ -149,7 +149,7 @@ EK_ALWAYS_INLINE int ek_begin(ek_ctx *ctx, struct ek_packet *p, const struct ek_
 
 	if (!flow || !frontend || !frontend->slots || frontend->flags & ~EK_XDP_FRONTEND)
 		return XDP_PASS;
-	if (!ek_is_welcome(p, frontend) || !ek_is_ours(ctx))
+	if (ek_is_foreign(p) || !ek_is_welcome(p, frontend) || !ek_is_ours(ctx))
 		return XDP_PASS;
 	if (ek_open_choose(p, frontend, ek_now(), flow, &choice))
 		return XDP_PASS;

@@ -211,6 +211,8 @@ export interface Bridge {
   // Netlink (NETLINK_ROUTE): raw messages; agent/kernel/netlink.ts writes and reads them.
   /** groups: bit mask of RTMGRP_*; 0 for requests only. Non-blocking, close-on-exec. */
   netlinkOpen(groups: number): number
+  /** NETLINK_NETFILTER, for requests only. */
+  netfilterOpen(): number
   netlinkSend(fd: number, message: Buffer): number
   /** Bytes received, 0 when nothing is there, or -errno (-ENOBUFS: notifications were lost). */
   netlinkReceive(fd: number, buffer: Buffer): number

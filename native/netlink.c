@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Raw messages on NETLINK_ROUTE sockets. */
+/* Raw messages on NETLINK_ROUTE and NETLINK_NETFILTER sockets. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,10 +11,10 @@
 #include "module.h"
 #include "result.h"
 
-static int netlink_socket(uint32_t groups)
+static int netlink_socket(int protocol, uint32_t groups)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 
 	if (fd < 0)
 		return -errno;
@@ -46,7 +46,16 @@ static napi_value netlink_open(napi_env env, napi_callback_info info)
 	if (!call_begin(&call, env, info) ||
 	    !argument_u32(&call, call.arguments[0], "groups", &groups))
 		return NULL;
-	return result_descriptor(env, netlink_socket(groups));
+	return result_descriptor(env, netlink_socket(NETLINK_ROUTE, groups));
+}
+
+static napi_value netfilter_open(napi_env env, napi_callback_info info)
+{
+	struct call call;
+
+	if (!call_begin(&call, env, info))
+		return NULL;
+	return result_descriptor(env, netlink_socket(NETLINK_NETFILTER, 0));
 }
 
 static napi_value netlink_send(napi_env env, napi_callback_info info)
@@ -107,6 +116,7 @@ static napi_value netlink_receive(napi_env env, napi_callback_info info)
 
 const struct function netlink_functions[] = {
 	{"netlinkOpen", netlink_open},
+	{"netfilterOpen", netfilter_open},
 	{"netlinkSend", netlink_send},
 	{"netlinkReceive", netlink_receive},
 	{},

@@ -989,6 +989,16 @@ export const MAPS = {
     maxEntries: 262144,
     flags: 0,
   }),
+  foreign: layout({
+    name: 'ek_foreign',
+    type: 1,
+    kind: 'hash',
+    perCpu: false,
+    key: tupleCodec,
+    value: u32Codec,
+    maxEntries: 131072,
+    flags: 1,
+  }),
   fragments: layout({
     name: 'ek_fragments',
     type: 9,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** NETLINK_ROUTE messages: writing requests, reading what comes back (rtnetlink(7), <linux/netlink.h>, <linux/rtnetlink.h>). */
+/** Netlink messages: writing requests, reading what comes back (rtnetlink(7), <linux/netlink.h>, <linux/rtnetlink.h>). */
 import { constants } from 'node:os'
 import { bridge } from './bridge.ts'
 import { check, KernelError } from './errno.ts'
@@ -82,9 +82,9 @@ export function attributeU32(found: Attributes, type: number): number | undefine
 }
 
 /** All objects of a kind, whole: `type` is RTM_GET*, `body` its fixed struct. Throws KernelError. */
-export function dump(type: number, body: Buffer, what: string): Message[] {
+export function dump(type: number, body: Buffer, what: string, open = () => bridge.netlinkOpen(0)): Message[] {
   for (let tries = 0; tries < DUMP_TRIES; tries++) {
-    const fd = check(bridge.netlinkOpen(0), 'open', 'a netlink socket')
+    const fd = check(open(), 'open', 'a netlink socket')
     try {
       check(bridge.netlinkSend(fd, request(type, NLM_F_DUMP, body)), 'list', what)
       const found = receiveDump(fd, what)

@@ -30,10 +30,18 @@ export interface AttachedDevices {
   readonly attached: ReadonlyMap<number, Role>
 }
 
-/** `programs` is called when there is a device to attach to. */
-export function attachedDevices(folder: PinFolder, programs: (role: Role) => DevicePrograms): AttachedDevices {
+export interface AttachedDevicesOptions {
+  readonly folder: PinFolder
+  /** Called when there is a device to attach to. To load them takes the kernel a second. */
+  readonly programs: (role: Role) => DevicePrograms
+  /** Called once, when programs are loaded and none is attached. */
+  readonly onBegin: () => void
+}
+
+export function attachedDevices({ folder, programs, onBegin }: AttachedDevicesOptions): AttachedDevices {
   const done = new Map<number, Role>()
   let first = true
+  let begun = false
 
   function forgetGone(present: ReadonlySet<number>): void {
     const gone = [...done.keys()].filter(ifindex => !present.has(ifindex))
@@ -48,7 +56,10 @@ export function attachedDevices(folder: PinFolder, programs: (role: Role) => Dev
     sync(wanted) {
       forgetGone(new Set([...wanted.keys()].map(device => device.ifindex)))
       const added = [...wanted].filter(([{ ifindex }, role]) => done.get(ifindex) !== role)
-      return added.flatMap(([device, role]) => attach(folder, programs(role), device, role, done))
+      const loaded = added.map(([device, role]) => ({ device, role, programs: programs(role) }))
+      if (loaded.length > 0 && !begun) onBegin()
+      begun ||= loaded.length > 0
+      return loaded.flatMap(({ device, role, programs }) => attach(folder, programs, device, role, done))
     },
   }
 }

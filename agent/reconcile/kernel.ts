@@ -6,12 +6,15 @@ import type { Config } from '../config.ts'
 import { bridge } from '../kernel/bridge.ts'
 import { checkValue, KernelError } from '../kernel/errno.ts'
 import { HOOKS, listHooks } from '../kernel/hooks.ts'
+import { MAPS } from '../kernel/layout.gen.ts'
+import { openMap } from '../kernel/maps.ts'
 import { beginMigration, type Migration, type MigrationOptions } from '../kernel/migration.ts'
 import { cgroupFolder } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
 import { type AttachedDevices, attachedDevices, type DevicePrograms, type Role } from './attached-devices.ts'
 import { type Dataplane, dataplaneOf } from './dataplane.ts'
+import { leaveTranslated } from './foreign.ts'
 import { masqueradeOf } from './masquerade.ts'
 import { attachSocketPath, detachSocketPath } from './socket-path.ts'
 import { type StaleSockets, staleSockets } from './stale-sockets.ts'
@@ -26,6 +29,11 @@ export interface Kernel {
    * Runs what attaches programs. Those of another version go on until then: `attach` exchanges them, and what they leave is removed.
    */
   readonly flip: (attach: () => void) => void
+  /**
+   * Connections that a kube-proxy has sent to backends go on: to be called when programs have been attached, as `devices` does the moment before.
+   * Gives how many there are.
+   */
+  readonly leaveTranslated: () => number
   /** Puts the socket path in place, when it is configured. */
   readonly attachSockets: () => void
   /** Takes away a socket path that an earlier configuration had put in place and this one has not. */
@@ -62,9 +70,10 @@ function withMaps(config: Config, folder: PinFolder, log: Logger, migration: Mig
   )
   return {
     dataplane,
-    devices: attachedDevices(folder, programs.of),
+    devices: attachedDevices({ folder, programs: programs.of, onBegin: () => leaveThem(maps, log) }),
     xdp: xdpUplinks({ folder, mode: config.xdp, dataplane, programFd: xdp.fd }),
     flip: attach => (migration === undefined ? attach() : migration.flip(attach)),
+    leaveTranslated: () => leaveThem(maps, log),
     attachSockets: () => sockets?.attach(),
     detachSockets() {
       if (sockets === undefined) detachSocketPath(folder)
@@ -82,6 +91,18 @@ function withMaps(config: Config, folder: PinFolder, log: Logger, migration: Mig
       xdp.close()
       maps.close()
     },
+  }
+}
+
+function leaveThem(maps: LoadedObject, log: Logger): number {
+  const foreign = openMap(MAPS.foreign, maps.mapFd('foreign'))
+  try {
+    return leaveTranslated(foreign)
+  } catch (error) {
+    log.warn(`connections that a kube-proxy has opened may break: ${(error as Error).message}`)
+    return 0
+  } finally {
+    foreign.close()
   }
 }
 

@@ -155,6 +155,7 @@ if (inOwnNetwork(import.meta.filename)) {
     { name: 'ringClose', args: () => [good(bridge.ringOpen(loaded.map('ring')))] },
     { name: 'testRun', args: () => [program, run] },
     { name: 'netlinkOpen', args: () => [0] },
+    { name: 'netfilterOpen', args: () => [] },
     { name: 'netlinkSend', args: () => [socket, request] },
     { name: 'netlinkReceive', args: () => [socket, Buffer.alloc(64)] },
     { name: 'openFolder', args: () => ['/'] },
