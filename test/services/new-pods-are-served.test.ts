@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { failed } from '../../lab/command.ts'
-import { dialArguments, readDialled } from '../../lab/dial.ts'
+import { type Dialled, dialArguments, readDialled } from '../../lab/dial.ts'
 import { BACKENDS, type Cluster, prove, soon, type Test } from './fixture.ts'
 import { FAMILIES, vip } from './manifests.ts'
 import { tally, who } from './outcomes.ts'
@@ -48,26 +48,28 @@ async function addPod(cluster: Cluster, netns: string, device: string): Promise<
   ])
 }
 
-async function dial(cluster: Cluster, netns: string) {
+async function dial(cluster: Cluster, netns: string, timeout: number) {
   const kinds = FAMILIES.flatMap(family =>
     (['http', 'udp'] as const).map(protocol => ({
       protocol,
       address: vip(1, family),
       port: 80,
       count: 18,
-      timeout: 300,
+      timeout,
     })),
   )
   return readDialled(await inNode(cluster, ...entering(netns), ...dialArguments(...kinds)))
 }
+
+const served = (outcomes: readonly Dialled[]) => who(outcomes).join() === BACKENDS.join()
 
 async function isServed(t: Test, cluster: Cluster): Promise<void> {
   const netns = `ek-${cluster.lab.name}-new`
   const device = 'podnew'
   for (const time of ['first', 'second']) {
     await addPod(cluster, netns, device)
-    await soon(t, `the ${time} pod is served`, async () => who(await dial(cluster, netns)).join() === BACKENDS.join())
-    const outcomes = await dial(cluster, netns)
+    await soon(t, `the ${time} pod is served`, async () => served(await dial(cluster, netns, 300)))
+    const outcomes = await dial(cluster, netns, 5000)
     t.same(who(outcomes), BACKENDS, JSON.stringify(tally(outcomes)))
     await script(cluster, [], [`ip link del ${device}`, `ip netns del ${netns}`])
   }
