@@ -15,6 +15,8 @@ Q := $(if $(V),,@)
 BIN := $(CURDIR)/node_modules/.bin
 C_FILES = $(wildcard bpf/*.[ch] native/*.[ch] bench/*.c)
 NODE := node_modules/node/bin/node
+# What Node makes of our TypeScript is kept: most processes of a test run are short.
+export NODE_COMPILE_CACHE ?= $(CURDIR)/build/node-cache
 # npm's commands look for `node` on the PATH: ours comes first.
 WITH_NODE := PATH="$(BIN):$$PATH"
 # Files that root made through sudo are given back to who called it.
@@ -22,7 +24,7 @@ give_back = $(if $(SUDO_UID),for path in $(1); do [ ! -e $$path ] || chown -R $(
 
 # A test file, or a folder of them: make test TEST=test/compile
 TEST ?= test
-# Test files at a time. Those that measure or need the machine to themselves are listed under tap.serial in package.json.
+# Test files at a time. Each has what it needs to itself, and allows for others beside it.
 JOBS ?= 2
 
 # Of Kubernetes' own programs, those that benches need. KUBE_PROXY=debian: the one that is built of Debian's source.

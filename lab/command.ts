@@ -20,7 +20,8 @@ export interface ConfinedOptions {
 
 /**
  * Starts a command inside a cgroup and a network namespace. The process joins the cgroup before anything else, so that
- * whatever happens to us, the lab's cgroup has it. `nsenter --net=` and not `ip netns exec`, which hides bpffs.
+ * whatever happens to us, the lab's cgroup has it. `nsenter --net=` and not `ip netns exec`, which hides bpffs. Node's options
+ * are ours alone: a test runner puts code of its own into every Node that way, and starting that takes longer than most commands.
  */
 export function spawnConfined(
   where: Confinement,
@@ -28,7 +29,7 @@ export function spawnConfined(
   options: ConfinedOptions = {},
 ): ChildProcess {
   const enter = where.netns === undefined ? [] : ['nsenter', `--net=${netnsPath(where.netns)}`, '--']
-  const script = 'echo $$ >"$0" && exec "$@"'
+  const script = 'unset NODE_OPTIONS; echo $$ >"$0" && exec "$@"'
   return spawn('/bin/sh', ['-c', script, `${where.cgroup}/cgroup.procs`, ...enter, ...argv], { ...options })
 }
 
