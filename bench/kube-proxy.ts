@@ -9,7 +9,7 @@ import { proxiedObjects } from './proxied-objects.ts'
 
 /** Its first sync of very many Services takes minutes (kubernetes#139513). */
 const SYNC_MS = 300_000
-export const MOST_SERVICES = 1_000
+const MOST_SERVICES = 1_000
 
 /** One in each mode that this version has. */
 export function kubeProxies(binary: string): readonly Means[] {

@@ -18,7 +18,7 @@ export async function makeCgroups(root: string, children: readonly string[]): Pr
 }
 
 /** Pids of all processes of a subtree. */
-export async function processesOf(folder: string): Promise<number[]> {
+async function processesOf(folder: string): Promise<number[]> {
   const procs = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(ignoreMissing(''))
   const own = procs.split('\n').filter(Boolean).map(Number)
   const below = await Promise.all((await childrenOf(folder)).map(processesOf))

@@ -42,7 +42,7 @@ async function listFiles(path: string): Promise<string[]> {
   return names.map(name => join(path, name))
 }
 
-export function mergeInputs(inputs: readonly UserInput[]): UserInput {
+function mergeInputs(inputs: readonly UserInput[]): UserInput {
   const manifests: Record<string, string> = {}
   for (const [name, text] of inputs.flatMap(input => Object.entries(input.manifests))) {
     if (name in manifests) throw new LabError(`${name}: two of the files have this name; rename one`)

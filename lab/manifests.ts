@@ -45,7 +45,7 @@ function nodeObject({ name, zone, addresses, podCIDRs }: PlannedNode) {
 }
 
 /** The Pod object as a cluster would show it once the pod runs. */
-export function podObject(plan: Plan, pod: PlannedPod) {
+function podObject(plan: Plan, pod: PlannedPod) {
   const node = plan.nodes.find(({ name }) => name === pod.node)!
   const ready = [{ type: 'Ready', status: pod.ready ? 'True' : 'False' }]
   return {

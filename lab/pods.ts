@@ -6,8 +6,8 @@ import { LabError } from './error.ts'
 import { fieldName, type Topology, type TopologyPod } from './topology.ts'
 
 /** Annotations of a Pod that say what the lab makes of it. Without `node`, Pods go round the nodes in turn. */
-export const SERVE_ANNOTATION = 'lab.evenkeel.io/serve'
-export const NODE_ANNOTATION = 'lab.evenkeel.io/node'
+const SERVE_ANNOTATION = 'lab.evenkeel.io/serve'
+const NODE_ANNOTATION = 'lab.evenkeel.io/node'
 
 const podSchema = z.looseObject({
   metadata: z.looseObject({

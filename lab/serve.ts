@@ -24,7 +24,7 @@ function plainAddress(address = ''): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '')
 }
 
-export function addressPort(address: string | undefined, port: number | undefined): string {
+function addressPort(address: string | undefined, port: number | undefined): string {
   const plain = plainAddress(address)
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`
 }

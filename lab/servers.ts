@@ -9,7 +9,7 @@ import type { ProcessId } from './process.ts'
 /** A pod's server needs little: small heaps let a lab have many. */
 const SMALL_HEAP = ['--max-old-space-size=48', '--max-semi-space-size=2']
 
-export function serverLabel(pod: string): string {
+function serverLabel(pod: string): string {
   return `pod-${pod}`
 }
 

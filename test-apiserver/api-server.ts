@@ -9,7 +9,7 @@ import { type Daemon, startDaemon } from './daemon.ts'
 import type { Programs } from './programs.ts'
 
 /** As in many clusters, and room for 10,000 Services. The /12 is the largest that a server takes. */
-export const SERVICE_CIDR = '10.96.0.0/12'
+const SERVICE_CIDR = '10.96.0.0/12'
 export const ADMIN_TOKEN = 'of-the-test'
 const ISSUER = 'https://kubernetes.default.svc'
 

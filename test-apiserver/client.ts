@@ -50,7 +50,7 @@ const PATHS = {
 
 export type Kind = keyof typeof PATHS
 
-export class ClientError extends Error {
+class ClientError extends Error {
   override readonly name = 'ClientError'
   readonly status: number
   constructor(status: number, message: string) {

@@ -17,7 +17,7 @@ export function loadName(number: number): string {
 }
 
 /** Numbers from 0 to 65,535. */
-export function loadService(number: number): ApiObject {
+function loadService(number: number): ApiObject {
   const ip = `10.97.${number >> 8}.${number & 255}`
   const ports = [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 }]
   return service(loadName(number), { clusterIP: ip, clusterIPs: [ip], ports, selector: { app: loadName(number) } })

@@ -37,7 +37,7 @@ async function run({ config, strict, output }: Options): Promise<void> {
 }
 
 /** A table of all, then a paragraph for each that is not ok. */
-export function preflightText(findings: readonly Finding[]): string {
+function preflightText(findings: readonly Finding[]): string {
   const rows = findings.map(({ name, verdict, found }) => [name, verdict, verdict === 'ok' ? found : 'see below'])
   const troubles = findings.filter(({ verdict }) => verdict !== 'ok')
   const paragraphs = troubles.map(

@@ -3,9 +3,9 @@
 import type { Service } from '../objects.ts'
 import type { Warn } from './warnings.ts'
 
-export const FORWARDING_ANNOTATION = 'evenkeel.io/forwarding'
+const FORWARDING_ANNOTATION = 'evenkeel.io/forwarding'
 /** Directly from the backend's node, or through the node that was dialled. */
-export const FORWARDINGS = ['dsr', 'snat'] as const
+const FORWARDINGS = ['dsr', 'snat'] as const
 export type Forwarding = (typeof FORWARDINGS)[number]
 
 export function forwardingOf({ annotations }: Service, dsr: boolean, warn: Warn): Forwarding {

@@ -3,7 +3,7 @@
 import { crc32 } from 'node:zlib'
 
 /** EK_BLOCK_SIZE. A pool begins at a block and fills whole ones. */
-export const BLOCK_BYTES = 64
+const BLOCK_BYTES = 64
 
 /** Another one whenever the same backends get other slots: tables of before are then filled anew. */
 const TABLE_VERSION = 1

@@ -10,7 +10,7 @@ import { parsePortRange } from '../source/manifests/ranges.ts'
 export const API_VERSION = 'evenkeel.io/v1alpha1'
 export const KIND = 'EvenkeelConfiguration'
 /** Words that stand for CIDRs in nodePortAddresses, as in kube-proxy 1.36. */
-export const NODE_PORT_KEYWORDS = ['primary', 'localhost', 'all'] as const
+const NODE_PORT_KEYWORDS = ['primary', 'localhost', 'all'] as const
 
 const count = (what: string, preset: number, max = 16_777_216) =>
   z.number().int().min(1).max(max).default(preset).describe(what)

@@ -139,7 +139,7 @@ export function parseAddress(body: Buffer): DeviceAddress | undefined {
 }
 
 /** struct rtmsg and attributes; undefined for other families and for the cache's clones. */
-export function parseRoute(body: Buffer): Route | undefined {
+function parseRoute(body: Buffer): Route | undefined {
   const family = body.length < 12 ? -1 : body.readUInt8(0)
   if (![AF_INET, AF_INET6].includes(family) || (body.readUInt32LE(8) & RTM_F_CLONED) !== 0) return undefined
   const found = attributes(body, 12)

@@ -86,7 +86,7 @@ function openLink(folder: PinFolder, name: HookName) {
 }
 
 /** Whether it was there. */
-export function detachHook(folder: PinFolder, name: HookName): boolean {
+function detachHook(folder: PinFolder, name: HookName): boolean {
   const link = openLink(folder, name)
   if (link === undefined) return false
   try {

@@ -28,7 +28,7 @@ export function pinFolder(root = DEFAULT_BPFFS): PinFolder {
 
 const HOME = 'evenkeel'
 
-export function folderAt(path: string): PinFolder {
+function folderAt(path: string): PinFolder {
   return { path, links: join(path, 'links') }
 }
 

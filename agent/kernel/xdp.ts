@@ -48,7 +48,7 @@ export function attachXdp({ folder, programFd, ifindex, mode }: XdpRequest): voi
 }
 
 /** Takes our program off a device. Whether there was one. Throws KernelError. */
-export function detachXdp(folder: PinFolder, ifindex: number): boolean {
+function detachXdp(folder: PinFolder, ifindex: number): boolean {
   return MODES.filter(mode => detachLink(linkPath(folder, mode, ifindex))).length > 0
 }
 

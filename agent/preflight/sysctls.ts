@@ -57,11 +57,11 @@ export function reversePath(read: Read, uplinks: readonly string[]): Finding {
 }
 
 /** Nothing of ours sends a packet through the stack with a local source: 0 is right. */
-export function acceptLocal(read: Read): Finding {
+function acceptLocal(read: Read): Finding {
   return ok('accept_local', `all=${read('ipv4/conf/all/accept_local') ?? 0}; either will do`)
 }
 
-export function reservedPorts(read: Read, range: string): Finding {
+function reservedPorts(read: Read, range: string): Finding {
   const name = 'ip_local_reserved_ports'
   const reserved = read(`ipv4/${name}`) ?? ''
   const [from = 0, to = 0] = range.split('-').map(Number)

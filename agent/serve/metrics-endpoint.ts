@@ -8,7 +8,7 @@ import type { Metrics } from './metrics/metrics.ts'
 import { type Answer, NOT_FOUND } from './probe-server.ts'
 
 /** As kube-proxy says "nftables". */
-export const PROXY_MODE = 'ebpf'
+const PROXY_MODE = 'ebpf'
 
 const GROUP = API_VERSION.split('/')[0]!
 

@@ -5,7 +5,7 @@ import { parseAllDocuments } from 'yaml'
 import { PROJECT_FOLDER } from '../../lab/names.ts'
 import { renderChart } from '../../scripts/chart.ts'
 
-export const CHART = join(PROJECT_FOLDER, 'deploy/helm/evenkeel')
+const CHART = join(PROJECT_FOLDER, 'deploy/helm/evenkeel')
 
 interface Named {
   readonly name: string

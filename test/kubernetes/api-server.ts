@@ -133,7 +133,7 @@ export function statusBody({ code, reason = '', message = '', details = {} }: St
 export const EXPIRED: Status = { code: 410, reason: 'Expired', message: 'too old resource version' }
 
 /** As servers before 1.27, and those where the feature is switched off. */
-export const INITIAL_EVENTS: Status = {
+const INITIAL_EVENTS: Status = {
   code: 422,
   reason: 'Invalid',
   message: 'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden',

@@ -134,7 +134,7 @@ export function toProtobuf(object: object): Buffer {
 }
 
 /** A frame of a watch. */
-export function toProtobufEvent(type: string, object: object): Buffer {
+function toProtobufEvent(type: string, object: object): Buffer {
   const bytes = messageBytes(EVENT, { type, object: { raw: toProtobuf(object) } })
   const length = Buffer.alloc(4)
   length.writeUInt32BE(bytes.length)

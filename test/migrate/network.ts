@@ -12,7 +12,7 @@ export interface Outcome {
   readonly stderr: string
 }
 
-export const SAVED = mkdtempSync(join(tmpdir(), 'ek-migrate-'))
+const SAVED = mkdtempSync(join(tmpdir(), 'ek-migrate-'))
 process.on('exit', () => rmSync(SAVED, { recursive: true, force: true }))
 
 /** A folder of bpffs in which no agent ever was. */

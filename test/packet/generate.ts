@@ -32,7 +32,7 @@ function randomTags(random: Random): Tag[] {
   return random.once(3) ? [{ type: ETHERTYPE.QINQ, tci: random.below(0x10000) }, tag] : [tag]
 }
 
-export function randomPacket(random: Random, population: Population): Buffer {
+function randomPacket(random: Random, population: Population): Buffer {
   const version = random.once(2) ? 4 : 6
   const addresses = version === 4 ? population.addresses4 : population.addresses6
   const ends = { src: random.pick(addresses), dst: random.pick(addresses) }

@@ -23,7 +23,7 @@ export interface Sctp {
 }
 
 /** One INIT chunk with plausible fields. */
-export const INIT = Buffer.from('01000014deadbeef0001000000010001cafebabe', 'hex')
+const INIT = Buffer.from('01000014deadbeef0001000000010001cafebabe', 'hex')
 
 export function sctp(fields: SctpFields): Message {
   const packet = Buffer.concat([Buffer.alloc(12), fields.chunks ?? INIT])

@@ -2,7 +2,7 @@
 /** What an agent's /metrics says, read strictly: what a Prometheus would refuse is an error here. */
 import type { Lab } from '../../lab/lab.ts'
 
-export const METRICS = 10249
+const METRICS = 10249
 
 export interface Sample {
   readonly name: string
