@@ -3,8 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
-import { bpffsFolder } from './bpffs.ts'
-import { type Context, confinement, environment } from './context.ts'
+import { type Context, confinement, environment, nodeBpffs } from './context.ts'
 import { startDaemon } from './daemon.ts'
 import { LabError, messageOf } from './error.ts'
 import { API_VERSION, PROJECT_FOLDER } from './names.ts'
@@ -50,16 +49,15 @@ export async function startAgent(
 }
 
 /** What only the lab can know. */
-function ownConfiguration({ plan, paths, cgroups, bpffs }: Context, { name }: PlannedNode): object {
-  if (bpffs === undefined) throw new LabError(`lab "${plan.lab}" was made without agents`)
+function ownConfiguration(context: Context, { name }: PlannedNode): object {
   return {
     apiVersion: API_VERSION,
     kind: 'EvenkeelConfiguration',
     nodeName: name,
-    bpffs: bpffsFolder(bpffs, plan.lab, name),
-    cgroup: join(cgroups, name),
+    bpffs: nodeBpffs(context, name),
+    cgroup: join(context.cgroups, name),
     podDevices: POD_DEVICES,
-    allocationFile: paths.allocations,
+    allocationFile: context.paths.allocations,
   }
 }
 

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path'
 import { bpffsFolder } from './bpffs.ts'
 import { cgroupFolder, SETUP_CGROUP } from './cgroup.ts'
 import type { Confinement } from './command.ts'
+import { LabError } from './error.ts'
 import { bpffsMount, cgroupMount } from './mount.ts'
 import { PROJECT_FOLDER } from './names.ts'
 import type { Place, Plan } from './plan.ts'
@@ -37,10 +38,15 @@ export function setup(context: Context, netns?: string): Confinement {
   return { cgroup: join(context.cgroups, SETUP_CGROUP), netns }
 }
 
+/** Where a node's agent pins. */
+export function nodeBpffs({ plan, bpffs }: Context, node: string): string {
+  if (bpffs === undefined) throw new LabError(`lab "${plan.lab}" was made without agents`)
+  return bpffsFolder(bpffs, plan.lab, node)
+}
+
 /** `evenkeel` is on the PATH, and reads the maps of the node where it runs. */
-export function environment({ plan, bpffs }: Context, place: Place): NodeJS.ProcessEnv {
+export function environment(context: Context, { node }: Place): NodeJS.ProcessEnv {
   const path = [PROJECT_FOLDER, process.env.PATH].join(delimiter)
-  const root =
-    bpffs !== undefined && place.node !== undefined ? { EVENKEEL_BPFFS: bpffsFolder(bpffs, plan.lab, place.node) } : {}
+  const root = context.bpffs !== undefined && node !== undefined ? { EVENKEEL_BPFFS: nodeBpffs(context, node) } : {}
   return { ...process.env, PATH: path, ...root }
 }

@@ -4,7 +4,7 @@ import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { join } from 'node:path'
 import { type AgentStart, agentLabel, startAgent } from './agents.ts'
 import { collect, type ExecResult, spawnConfined } from './command.ts'
-import { type Context, confinement, contextOf, environment } from './context.ts'
+import { type Context, confinement, contextOf, environment, nodeBpffs } from './context.ts'
 import type { Dialled, DialOptions } from './dial.ts'
 import { diallers } from './diallers.ts'
 import { LabError } from './error.ts'
@@ -44,6 +44,10 @@ export interface Lab extends AsyncDisposable {
   dial(where: string, ...options: readonly DialOptions[]): Promise<Dialled[]>
   /** A pod's address. */
   address(pod: string, family?: Family): string
+  /** Where a node's agent pins. */
+  bpffs(node: string): string
+  /** The file with what a node's agent has said. */
+  agentLog(node: string): string
   /** The file that holds a pod's object. */
   podFile(pod: string): string
   /** Waits until it answers and its object is in the manifests. */
@@ -98,6 +102,8 @@ export function labOf(opened: Context): Lab {
     spawn,
     dial: (where, ...options) => dial(where, options),
     address: (pod, family = 'IPv4') => findPod(context.plan, pod).addresses[family === 'IPv4' ? 'v4' : 'v6'],
+    bpffs: node => nodeBpffs(context, findNode(context.plan, node).name),
+    agentLog: node => paths.log(agentLabel(findNode(context.plan, node).name)),
     podFile: pod => join(paths.manifests, podFile(findPod(context.plan, pod).name)),
     addPod: pod => change(context => addPod(context, pod)),
     removePod: pod => change(context => removePod(context, pod)),

@@ -6,6 +6,7 @@ import t from 'tap'
 import type { LiveService } from '../agent/cli/services.ts'
 import type { Dialled } from '../lab/dial.ts'
 import type { Lab } from '../lab/lab.ts'
+import { logOf } from '../test/cluster.ts'
 import { NODES, startCluster, webService, webSlice } from './cluster.ts'
 import { createLoad, ENDPOINTS, isLoad, loadAddress, loadName } from './load.ts'
 
@@ -91,9 +92,6 @@ function dialSteadily(lab: Lab): { readonly stop: () => Promise<readonly Dialled
 
 /** Elements that the agent wrote when it first knew all. */
 function writesOfStart(lab: Lab, node: string): number {
-  const lines = readFileSync(join(lab.folder, 'logs', `agent-${node}.log`), 'utf8')
-    .trim()
-    .split('\n')
-  const first = lines.map(line => JSON.parse(line)).find(({ services }) => services >= SERVICES)
+  const first = logOf(lab, node).find(({ services = 0 }) => services >= SERVICES)
   return first?.writes ?? Number.POSITIVE_INFINITY
 }

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { labPaths } from '../../lab/state.ts'
+import type { LogLine } from '../cluster.ts'
 import { vip } from '../services/manifests.ts'
-import { clusterFor, type LogLine } from '../socket/cluster.ts'
+import { clusterFor } from '../socket/cluster.ts'
 import { kubeProxy, textOf } from './reading.ts'
 
 const { lab } = await clusterFor(t)

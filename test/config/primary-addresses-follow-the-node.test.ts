@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { parse, stringify } from 'yaml'
 import { addressText } from '../../agent/kernel/address.ts'
 import { nodeFile } from '../../lab/names.ts'
+import { changeObject } from '../cluster.ts'
 import { HTTP, service } from '../services/manifests.ts'
-import { clusterFor, replace } from '../socket/cluster.ts'
+import { clusterFor } from '../socket/cluster.ts'
 
 const NODE_PORT = 30080
 const { lab, look, restart, log } = await clusterFor(t, {
@@ -22,10 +21,11 @@ for (const address of SECOND)
 
 /** Gives the Node these addresses, as the kubelet would. */
 async function report(addresses: readonly (readonly [type: string, address: string])[]): Promise<void> {
-  const file = join(lab.manifests, nodeFile('node1'))
-  const node = parse(readFileSync(file, 'utf8'))
-  const status = { ...node.status, addresses: addresses.map(([type, address]) => ({ type, address })) }
-  await replace(file, stringify({ ...node, status }))
+  const given = addresses.map(([type, address]) => ({ type, address }))
+  await changeObject(join(lab.manifests, nodeFile('node1')), node => ({
+    ...node,
+    status: { ...node.status, addresses: given },
+  }))
 }
 
 function inMaps(): string[] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Services whose backends elsewhere answer outside clients directly, and what a place has received. */
-import type { Cluster, Manifest } from '../uplink/fixture.ts'
+import type { Manifest } from '../cluster.ts'
+import type { Cluster } from '../uplink/fixture.ts'
 import { balanced, type ServiceOptions } from '../uplink/manifests.ts'
 
 export function forwarded(forwarding: string, addresses: readonly string[], options: ServiceOptions): Manifest {

@@ -3,10 +3,10 @@
  * Rolling replacement under load from outside: new pods come, old ones are terminating, drain, and are gone; then the same again while the
  * agents restart. New connections all the time, long ones beside them: none fails, with either external policy.
  */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parse, stringify } from 'yaml'
 import type { Dialled, DialOptions } from '../../lab/dial.ts'
+import { changeMetadata } from '../services/manifests.ts'
 import { type Cluster, FAMILIES, prove, type Test } from '../uplink/fixture.ts'
 import { service } from '../uplink/manifests.ts'
 
@@ -44,10 +44,7 @@ function podsOf(generation: number) {
 
 /** As the API server marks it: no longer ready, but serving. */
 async function terminate({ lab }: Cluster, pod: string): Promise<void> {
-  const object = parse(await readFile(lab.podFile(pod), 'utf8'))
-  const metadata = { ...object.metadata, deletionTimestamp: new Date().toISOString() }
-  await writeFile(`${lab.podFile(pod)}.new`, stringify({ ...object, metadata }))
-  await rename(`${lab.podFile(pod)}.new`, lab.podFile(pod))
+  await changeMetadata(lab.podFile(pod), { deletionTimestamp: new Date().toISOString() })
 }
 
 /** One node after the other, each pod by itself: the new one first, as a Deployment with maxUnavailable 0 does it. */

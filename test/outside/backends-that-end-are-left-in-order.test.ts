@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What clients outside see when a backend ends (semantics 3.4, 8), and when the Service does. */
-import { readFile, rename, writeFile } from 'node:fs/promises'
-import { parse, stringify } from 'yaml'
 import { FlowState, Reason } from '../../agent/kernel/layout.gen.ts'
+import { changeObject } from '../cluster.ts'
 import { type Cluster, eventually, FAMILIES, PROTOCOLS, prove, type Test } from '../uplink/fixture.ts'
 import { service } from '../uplink/manifests.ts'
 
@@ -24,14 +23,13 @@ interface PodState {
 }
 
 async function become({ lab }: Cluster, pod: string, { terminating = false, ready = true }: PodState): Promise<void> {
-  const file = lab.podFile(pod)
-  const object = parse(await readFile(file, 'utf8'))
-  const { deletionTimestamp: _, ...metadata } = object.metadata
-  const deleted = terminating ? { deletionTimestamp: new Date().toISOString() } : {}
+  const deletionTimestamp = terminating ? new Date().toISOString() : undefined
   const conditions = [{ type: 'Ready', status: ready ? 'True' : 'False' }]
-  const changed = { ...object, metadata: { ...metadata, ...deleted }, status: { ...object.status, conditions } }
-  await writeFile(`${file}.new`, stringify(changed))
-  await rename(`${file}.new`, file)
+  await changeObject(lab.podFile(pod), ({ metadata, status, ...pod }) => ({
+    ...pod,
+    metadata: { ...metadata, deletionTimestamp },
+    status: { ...status, conditions },
+  }))
 }
 
 /** Dials until the answers are those that were asked for. */

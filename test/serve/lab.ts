@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster of two nodes whose health is asked for with curl, from the nodes and from outside. */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parse, stringify } from 'yaml'
-import { agentLabel } from '../../lab/agents.ts'
 import type { Lab } from '../../lab/lab.ts'
 import { nodeFile } from '../../lab/names.ts'
 import { type Family, findPod } from '../../lab/plan.ts'
-import { labPaths, requireState } from '../../lab/state.ts'
+import { requireState } from '../../lab/state.ts'
 import { upLab } from '../../lab/up.ts'
-import { replace } from '../services/fixture.ts'
-import { type Manifest, service } from '../services/manifests.ts'
+import { changeObject, logOf, type Manifest, manifestFiles, put } from '../cluster.ts'
+import { service } from '../services/manifests.ts'
 
 export const HEALTHZ = 10256
 export const CHECK = 31900
@@ -66,7 +63,7 @@ export async function upCluster(config: object = {}): Promise<Cluster> {
   const lab = await upLab({
     name: `h${process.pid}`,
     topology: { nodes: [{ name: 'node1' }, { name: 'node2' }], pods },
-    manifests: { 'web.yaml': stringify(balanced()) },
+    manifests: manifestFiles({ web: [balanced()] }),
     config: { healthTimeoutSeconds: TIMEOUT_SECONDS, ...config },
   })
   return clusterOf(lab)
@@ -77,19 +74,22 @@ function clusterOf(lab: Lab): Cluster {
     object.startsWith('node') ? join(lab.manifests, nodeFile(object)) : lab.podFile(findPod(lab.plan, object).name)
   return {
     lab,
-    put: (name, ...manifests) =>
-      replace(join(lab.manifests, `${name}.yaml`), manifests.map(manifest => stringify(manifest)).join('---\n')),
+    put: (name, ...manifests) => put(lab, name, ...manifests),
     async change(object, fields) {
-      const manifest = parse(readFileSync(fileOf(object), 'utf8'))
-      const parts = Object.entries(fields).map(([part, over]) => [part, { ...manifest[part], ...over }])
-      await replace(fileOf(object), stringify({ ...manifest, ...Object.fromEntries(parts) }))
+      await changeObject(fileOf(object), manifest => {
+        const parts = Object.entries(fields).map(([part, over]) => [part, { ...(manifest[part] as object), ...over }])
+        return { ...manifest, ...Object.fromEntries(parts) }
+      })
     },
     ask: (node, port, options) => curl(lab, node, port, options),
     async signalAgent(node, signal) {
       const { processes } = await requireState(lab.name)
       process.kill(processes.find(({ role, of }) => role === 'agent' && of === node)!.pid, signal)
     },
-    errors: node => errorsIn(labPaths(lab.name).log(agentLabel(node))),
+    errors: node =>
+      logOf(lab, node)
+        .filter(({ level }) => level >= 50)
+        .map(({ msg }) => msg),
   }
 }
 
@@ -102,12 +102,6 @@ async function curl(lab: Lab, node: string, port: number, options: AskOptions = 
   const [headers = '', body = ''] = stdout.split('\r\n\r\n')
   const status = Number(headers.split(' ', 2)[1] ?? 0)
   return { status, code, headers, body: body.startsWith('{') ? JSON.parse(body) : {} }
-}
-
-function errorsIn(file: string): string[] {
-  const lines = readFileSync(file, 'utf8').split('\n')
-  const logged = lines.filter(line => line.startsWith('{')).map(line => JSON.parse(line))
-  return logged.filter(({ level }) => level >= 50).map(({ msg }) => msg)
 }
 
 /** Asks until it is as wished, or four seconds have gone; gives the last value. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Cluster, prove, replace, type Test } from './fixture.ts'
+import { takeAway } from '../cluster.ts'
+import { type Cluster, prove, type Test } from './fixture.ts'
 import { FAMILIES, vip } from './manifests.ts'
 import { allAnswered, dialOn, who } from './outcomes.ts'
 
@@ -45,13 +45,11 @@ async function endpointsComeAndGo(t: Test, cluster: Cluster): Promise<void> {
   await Promise.all(running.kept.map(({ next }) => next()))
   await sleep(300)
   for (const pod of ['web-0', 'web-1', 'web-2']) {
-    const file = cluster.lab.podFile(pod)
-    const manifest = await readFile(file, 'utf8')
     const count = (n: number) =>
       cluster.settled(`${n} backends`, services => services.every(({ backends }) => backends.length === n))
-    await rm(file)
+    const putBack = await takeAway(cluster.lab.podFile(pod))
     await count(2)
-    await replace(file, manifest)
+    await putBack()
     await count(3)
   }
   await expectUnharmed(t, running)

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster in the lab, for tests of what Services do; every scenario runs once for each path of pods' packets. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { stringify } from 'yaml'
-import { withDataplane } from '../../agent/cli/bpffs.ts'
 import { type LiveService, liveServices } from '../../agent/cli/services.ts'
-import { bpffsFolder } from '../../lab/bpffs.ts'
 import type { Lab } from '../../lab/lab.ts'
-import { bpffsMount } from '../../lab/mount.ts'
 import type { TopologyInput } from '../../lab/topology.ts'
 import { upLab } from '../../lab/up.ts'
-import { type Manifest, service } from './manifests.ts'
+import { type LogLine, logOf, look, type Manifest, manifestFiles, put, remove } from '../cluster.ts'
+import { service } from './manifests.ts'
 
 /** How pods' connections get to backends, and the agent's configuration for it. */
 const POD_PATHS = { socket: { podPath: 'socket' }, packet: { podPath: 'packet' } } as const
@@ -33,18 +28,9 @@ export interface Cluster {
   /** What a node's maps say now. */
   live(node?: string): LiveService[]
   /** What a node's agent has logged. */
-  log(node?: string): Promise<LogLine[]>
+  log(node?: string): LogLine[]
   /** Waits for the maps of every node, or of some. */
   settled(what: string, holds: (services: readonly LiveService[]) => boolean, nodes?: readonly string[]): Promise<void>
-}
-
-/** Of pino. */
-export interface LogLine {
-  readonly level: number
-  readonly msg: string
-  /** Of "applied": to the maps. */
-  readonly writes?: number
-  readonly services?: number
 }
 
 export interface ClusterOptions {
@@ -101,49 +87,30 @@ let clusters = 0
 
 async function upCluster(path: PodPath, options: ClusterOptions): Promise<Cluster> {
   const { manifests = { web: [service()] }, config = {}, nodes = 2 } = options
-  const files = Object.entries(manifests).map(([name, all]) => [`${name}.yaml`, text(all)])
   const lab = await upLab({
     name: `s${process.pid}x${clusters++}`,
     topology: topologyOf(nodes),
-    manifests: Object.fromEntries(files),
+    manifests: manifestFiles(manifests),
     config: { ...POD_PATHS[path], ...config },
   })
-  return clusterOf(path, lab, await bpffsMount())
+  return clusterOf(path, lab)
 }
 
-function clusterOf(path: PodPath, lab: Lab, bpffs: string): Cluster {
+function clusterOf(path: PodPath, lab: Lab): Cluster {
   const all = lab.plan.nodes.map(({ name }) => name)
-  const live = (node = 'node1') => withDataplane(bpffsFolder(bpffs, lab.name, node), liveServices)
-  const file = (name: string) => join(lab.manifests, `${name}.yaml`)
+  const live = (node = 'node1') => look(lab, node, liveServices)
   return {
     path,
     lab,
     live,
-    put: (name, ...manifests) => replace(file(name), text(manifests)),
-    remove: name => rm(file(name)),
-    log: async (node = 'node1') => readLog(await readFile(join(lab.folder, 'logs', `agent-${node}.log`), 'utf8')),
+    put: (name, ...manifests) => put(lab, name, ...manifests),
+    remove: name => remove(lab, name),
+    log: (node = 'node1') => logOf(lab, node),
     async settled(what, holds, nodes = all) {
       if (await within(LIVE_WITHIN_MS, () => nodes.every(node => holds(live(node))))) return
       throw new Error(`the maps do not say after ${LIVE_WITHIN_MS} ms: ${what}`)
     },
   }
-}
-
-function readLog(text: string): LogLine[] {
-  return text
-    .split('\n')
-    .filter(Boolean)
-    .map(line => JSON.parse(line))
-}
-
-function text(manifests: readonly Manifest[]): string {
-  return manifests.map(manifest => stringify(manifest)).join('---\n')
-}
-
-/** Exchanges a file's content in one step: nobody reads half of it. */
-export async function replace(file: string, content: string): Promise<void> {
-  await writeFile(`${file}.new`, content)
-  await rename(`${file}.new`, file)
 }
 
 /** Milliseconds until it holds, never 0; or 0 when it did not in time. */

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Manifests of Services and changes of Pods' ones. */
-import { readFile } from 'node:fs/promises'
-import { parse, stringify } from 'yaml'
 import type { Family } from '../../lab/plan.ts'
-
-export type Manifest = Readonly<Record<string, unknown>>
+import { changeObject, type Manifest } from '../cluster.ts'
 
 export const FAMILIES = ['IPv4', 'IPv6'] as const
 
@@ -50,8 +47,7 @@ export function sticky(timeoutSeconds?: number): object {
   }
 }
 
-/** The text of a Pod's file with this put over its metadata. */
-export async function podWith(file: string, metadata: object): Promise<string> {
-  const pod = parse(await readFile(file, 'utf8'))
-  return stringify({ ...pod, metadata: { ...pod.metadata, ...metadata } })
+/** Puts fields over the metadata of a Pod's file. */
+export function changeMetadata(file: string, metadata: object): Promise<void> {
+  return changeObject(file, pod => ({ ...pod, metadata: { ...pod.metadata, ...metadata } }))
 }

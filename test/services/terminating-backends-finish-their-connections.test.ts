@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile } from 'node:fs/promises'
 import type { LiveService } from '../../agent/cli/services.ts'
-import { BACKENDS, type Cluster, prove, replace, type Test } from './fixture.ts'
-import { FAMILIES, podWith, service, vip } from './manifests.ts'
+import { replace } from '../cluster.ts'
+import { BACKENDS, type Cluster, prove, type Test } from './fixture.ts'
+import { changeMetadata, FAMILIES, service, vip } from './manifests.ts'
 import { allAnswered, dialOn, tally, who } from './outcomes.ts'
 
 const ONLY = 2
@@ -55,7 +56,7 @@ async function finishes(t: Test, cluster: Cluster): Promise<void> {
   await settled('all have begun', services => opened(services) === FAMILIES.length * TRANSFERS, ['node1'])
   const file = lab.podFile('web-1')
   const before = await readFile(file, 'utf8')
-  await replace(file, await podWith(file, TERMINATING))
+  await changeMetadata(file, TERMINATING)
   await backends(cluster, 2)
   const fresh = await lab.dial('client', ...kinds(1, 30))
   t.same(who(fresh), ['web-0', 'web-2'], `no new connections to it: ${JSON.stringify(tally(fresh))}`)
@@ -79,7 +80,7 @@ async function servesAlone(t: Test, cluster: Cluster): Promise<void> {
   const { lab } = cluster
   const file = lab.podFile('web-1')
   const before = await readFile(file, 'utf8')
-  await replace(file, await podWith(file, TERMINATING))
+  await changeMetadata(file, TERMINATING)
   await backends(cluster, 2)
   for (const from of ['client', 'stranger']) {
     const outcomes = await lab.dial(from, ...kinds(ONLY, 5))

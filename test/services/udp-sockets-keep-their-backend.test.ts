@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DialOptions } from '../../lab/dial.ts'
-import { BACKENDS, type Cluster, prove, replace, type Test } from './fixture.ts'
+import { takeAway } from '../cluster.ts'
+import { BACKENDS, type Cluster, prove, type Test } from './fixture.ts'
 import { FAMILIES, vip } from './manifests.ts'
 import { allAnswered, dialOn, who } from './outcomes.ts'
 
@@ -23,13 +23,11 @@ async function answersComeFromTheService(t: Test, { lab }: Cluster): Promise<voi
 }
 
 async function takeOut({ lab, settled, live }: Cluster, pod: string): Promise<() => Promise<void>> {
-  const file = lab.podFile(pod)
-  const manifest = await readFile(file, 'utf8')
   const before = live().flatMap(({ backends }) => backends).length
-  await rm(file)
+  const putBack = await takeAway(lab.podFile(pod))
   await settled(`${pod} is gone`, services => services.flatMap(({ backends }) => backends).length < before)
   return async () => {
-    await replace(file, manifest)
+    await putBack()
     await settled(`${pod} is back`, services => services.flatMap(({ backends }) => backends).length === before)
   }
 }

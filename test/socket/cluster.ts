@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A cluster in the lab whose pods are served when they dial, and what its nodes' maps and agents say. */
-import { readFileSync } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { stringify } from 'yaml'
-import { withDataplane } from '../../agent/cli/bpffs.ts'
 import { type LiveService, liveServices } from '../../agent/cli/services.ts'
 import type { Dataplane } from '../../agent/reconcile/dataplane.ts'
-import { agentLabel } from '../../lab/agents.ts'
-import { bpffsFolder } from '../../lab/bpffs.ts'
 import type { Lab } from '../../lab/lab.ts'
-import { bpffsMount, cgroupMount } from '../../lab/mount.ts'
-import { labPaths } from '../../lab/state.ts'
+import { cgroupMount } from '../../lab/mount.ts'
 import type { TopologyInput } from '../../lab/topology.ts'
 import { upLab } from '../../lab/up.ts'
-import { type Manifest, service } from '../services/manifests.ts'
+import { type LogLine, logOf, look, type Manifest, manifestFiles, put } from '../cluster.ts'
+import { service } from '../services/manifests.ts'
 
 export type { Test }
 
@@ -35,13 +29,6 @@ export interface Cluster {
   restart(node: string, config: object, signal?: NodeJS.Signals): Promise<void>
   /** What a node's agent said, from its first start on. */
   log(node: string): LogLine[]
-}
-
-export interface LogLine {
-  readonly msg: string
-  readonly level: number
-  readonly writes?: number
-  readonly services?: number
 }
 
 export interface ClusterOptions {
@@ -78,25 +65,23 @@ export async function clusterFor(test: Test, options: ClusterOptions = {}): Prom
   const lab = await upLab({
     name: `k${process.pid}`,
     topology,
-    manifests: { 'services.yaml': text(manifests) },
+    manifests: manifestFiles({ services: manifests }),
     config,
   })
   test.teardown(() => lab.down())
-  return clusterOf(lab, await bpffsMount(), await cgroupMount())
+  return clusterOf(lab, await cgroupMount())
 }
 
-function clusterOf(lab: Lab, bpffs: string, cgroups: string): Cluster {
-  const bpffsOf = (node: string) => bpffsFolder(bpffs, lab.name, node)
-  const look: Cluster['look'] = (what, node = 'node1') => withDataplane(bpffsOf(node), what)
+function clusterOf(lab: Lab, cgroups: string): Cluster {
   return {
     lab,
     cgroup: node => join(cgroups, `ek-lab-${lab.name}`, node),
-    bpffs: bpffsOf,
-    look,
-    put: (name, ...manifests) => replace(join(lab.manifests, `${name}.yaml`), text(manifests)),
+    bpffs: lab.bpffs,
+    look: (what, node = 'node1') => look(lab, node, what),
+    put: (name, ...manifests) => put(lab, name, ...manifests),
     async settled(what, holds) {
       const end = performance.now() + SETTLED_MS
-      while (!holds(look(liveServices))) {
+      while (!holds(look(lab, 'node1', liveServices))) {
         if (performance.now() > end) throw new Error(`the maps do not say after ${SETTLED_MS} ms: ${what}`)
         await sleep(5)
       }
@@ -105,23 +90,8 @@ function clusterOf(lab: Lab, bpffs: string, cgroups: string): Cluster {
       await lab.stopAgent(node, signal)
       await lab.startAgent(node, { config })
     },
-    log: node => logLines(labPaths(lab.name).log(agentLabel(node))),
+    log: node => logOf(lab, node),
   }
-}
-
-function logLines(file: string): LogLine[] {
-  const lines = readFileSync(file, 'utf8').split('\n')
-  return lines.filter(line => line.startsWith('{')).map(line => JSON.parse(line))
-}
-
-function text(manifests: readonly Manifest[]): string {
-  return manifests.map(manifest => stringify(manifest)).join('---\n')
-}
-
-/** Exchanges a file's content in one step: nobody reads half of it. */
-export async function replace(file: string, content: string): Promise<void> {
-  await writeFile(`${file}.new`, content)
-  await rename(`${file}.new`, file)
 }
 
 /** Names of pods by their address, of both families and mapped into IPv6. */

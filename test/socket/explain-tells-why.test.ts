@@ -2,7 +2,7 @@
 /** Troubles as operators have them: what the command says, and what a client meets at the same time. */
 import t, { type Test } from 'tap'
 import type { Explained } from '../../agent/cli/explain.ts'
-import type { Manifest } from '../services/manifests.ts'
+import type { Manifest } from '../cluster.ts'
 import { HTTP, service, sticky, vip } from '../services/manifests.ts'
 import { clusterFor } from './cluster.ts'
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
-import { type Manifest, service, vip } from '../services/manifests.ts'
+import type { Manifest } from '../cluster.ts'
+import { service, vip } from '../services/manifests.ts'
 import { clusterFor, podsByAddress } from './cluster.ts'
 import { python } from './python.ts'
 

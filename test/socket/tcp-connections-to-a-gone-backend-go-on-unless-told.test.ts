@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { liveServices } from '../../agent/cli/services.ts'
+import { takeAway } from '../cluster.ts'
 import { vip } from '../services/manifests.ts'
-import { clusterFor, replace } from './cluster.ts'
+import { clusterFor } from './cluster.ts'
 import { startPython } from './python.ts'
 
 const GONE = 'web-0'
@@ -53,12 +53,11 @@ function backends(): number {
 }
 
 async function without(pod: string, then: () => Promise<void>): Promise<void> {
-  const manifest = await readFile(lab.podFile(pod), 'utf8')
   const before = backends()
-  await rm(lab.podFile(pod))
+  const putBack = await takeAway(lab.podFile(pod))
   await settled(`${pod} is gone`, () => backends() < before)
   await then()
-  await replace(lab.podFile(pod), manifest)
+  await putBack()
   await settled(`${pod} is back`, () => backends() === before)
 }
 
@@ -106,9 +105,8 @@ t.test('those that an earlier agent had left go on until one is told otherwise',
 t.test('sockets that a killed agent has left are found by the next one', async t => {
   const ask = open()
   const before = await ask()
-  const manifest = await readFile(lab.podFile(GONE), 'utf8')
   await lab.stopAgent('node1', 'SIGKILL')
-  await rm(lab.podFile(GONE))
+  const putBack = await takeAway(lab.podFile(GONE))
   t.same(await ask(), before, 'without an agent all go on')
   await lab.startAgent('node1', { config: { destroyTcp: true } })
   await sleep(WITHIN_MS)
@@ -116,5 +114,5 @@ t.test('sockets that a killed agent has left are found by the next one', async t
     await ask(),
     before.map(pod => (pod === GONE ? 'ECONNABORTED' : pod)),
   )
-  await replace(lab.podFile(GONE), manifest)
+  await putBack()
 })

@@ -22,7 +22,7 @@ async function killedOnTheWay(t: Test, cluster: Cluster): Promise<void> {
   const { lab } = cluster
   await lab.stopAgent(NODE)
   await lab.startAgent(NODE, { project: other })
-  const before = linked(join(await homeOf(lab), `v${OTHER_VERSION}`))
+  const before = linked(join(homeOf(lab), `v${OTHER_VERSION}`))
   const running = await startClients(cluster)
   await lab.stopAgent(NODE)
   const flows = await flowsOf(t, cluster, other)

@@ -6,10 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { bridge } from '../../agent/kernel/bridge.ts'
 import { check, checkValue } from '../../agent/kernel/errno.ts'
 import { pinFolder } from '../../agent/kernel/pins.ts'
-import { bpffsFolder } from '../../lab/bpffs.ts'
 import type { DialOptions } from '../../lab/dial.ts'
 import type { Lab } from '../../lab/lab.ts'
-import { bpffsMount } from '../../lab/mount.ts'
 import { BACKENDS, type Cluster, type Test } from '../services/fixture.ts'
 import { vip } from '../services/manifests.ts'
 import { type Background, dialOn, tally, who } from '../services/outcomes.ts'
@@ -55,8 +53,8 @@ export async function endClients(t: Test, running: Running): Promise<void> {
 }
 
 /** The folder of all versions' pins. */
-export async function homeOf({ name }: Lab): Promise<string> {
-  return join(pinFolder(bpffsFolder(await bpffsMount(), name, NODE)).path, '..')
+export function homeOf(lab: Lab): string {
+  return join(pinFolder(lab.bpffs(NODE)).path, '..')
 }
 
 /** Program ids by the names of links. */
@@ -74,7 +72,7 @@ export function linked(folder: string): Map<string, number> {
 
 /** One set of programs, exchanged; one folder; and nothing that still runs or is kept of the other version. */
 export async function nothingIsLeft(t: Test, lab: Lab, version: number, before: Map<string, number>): Promise<void> {
-  const home = await homeOf(lab)
+  const home = homeOf(lab)
   t.same(readdirSync(home), [`v${version}`], 'one folder')
   const after = linked(join(home, `v${version}`))
   t.same([...after.keys()].sort(), [...before.keys()].sort(), 'the same links')

@@ -11,7 +11,7 @@ const other = anotherVersion()
 /** From what serves now, whose version `from` is, to today's or to `project`. */
 async function change(t: Test, cluster: Cluster, to: number, from?: string, project?: string): Promise<void> {
   const { lab } = cluster
-  const home = await homeOf(lab)
+  const home = homeOf(lab)
   const before = linked(join(home, readdirSync(home)[0] ?? ''))
   const running = await startClients(cluster)
   await lab.stopAgent(NODE, 'SIGKILL')
@@ -27,7 +27,7 @@ async function sameNumber(t: Test, { lab }: Cluster): Promise<void> {
   await lab.stopAgent(NODE)
   await lab.startAgent(NODE, { project: other })
   await lab.stopAgent(NODE)
-  const home = await homeOf(lab)
+  const home = homeOf(lab)
   const before = linked(join(home, `v${OTHER_VERSION}`))
   renameSync(join(home, `v${OTHER_VERSION}`), join(home, `v${Layout.VERSION}`))
   await lab.startAgent(NODE)
@@ -43,7 +43,7 @@ async function commands(t: Test, { lab }: Cluster): Promise<void> {
   t.match(stderr, new RegExp(`evenkeel/v${OTHER_VERSION} are of another version`))
   await lab.stopAgent(NODE)
   t.equal((await lab.exec(NODE, ['evenkeel', 'cleanup'])).code, 0)
-  t.notOk(existsSync(await homeOf(lab)), 'no folder')
+  t.notOk(existsSync(homeOf(lab)), 'no folder')
   await lab.startAgent(NODE)
   t.match((await lab.dial('client', HTTP))[0]?.pod, /^web-/)
 }

@@ -1,41 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Two nodes and a client outside that dials into them: backends here and there, and Services that are reached from outside. */
-import { rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { stringify } from 'yaml'
-import { withDataplane } from '../../agent/cli/bpffs.ts'
 import { type LiveService, liveServices } from '../../agent/cli/services.ts'
 import { reasonName } from '../../agent/kernel/layout.gen.ts'
 import type { Dataplane } from '../../agent/reconcile/dataplane.ts'
-import { bpffsFolder } from '../../lab/bpffs.ts'
 import type { Dialled, DialOptions } from '../../lab/dial.ts'
 import type { Lab } from '../../lab/lab.ts'
-import { bpffsMount } from '../../lab/mount.ts'
 import type { Addresses, Family } from '../../lab/plan.ts'
-import type { TopologyInput } from '../../lab/topology.ts'
+import type { PodInput, TopologyInput } from '../../lab/topology.ts'
 import { upLab } from '../../lab/up.ts'
+import { look, type Manifest, manifestFiles, put, remove } from '../cluster.ts'
 
 export type { Test }
-export type Manifest = Readonly<Record<string, unknown>>
 
 export const FAMILIES = ['IPv4', 'IPv6'] as const
 export const PROTOCOLS = ['http', 'udp'] as const
 
 /** How uplinks are served. Each cluster comes up once for each of these, and its scenarios run in it. */
-export const XDP_MODES = ['off', 'native', 'generic'] as const
+const XDP_MODES = ['off', 'native', 'generic'] as const
 
 export type XdpMode = 'off' | 'native' | 'generic'
 
-/** here runs on node1 and there on node2; both answer to app: web, each to pod: its name. */
-const TOPOLOGY: TopologyInput = {
-  nodes: [{ name: 'node1' }, { name: 'node2' }],
-  pods: [
-    { name: 'here', node: 'node1' },
-    { name: 'there', node: 'node2' },
-  ].map(pod => ({ ...pod, labels: { app: 'web', pod: pod.name }, serve: 'hostnames' as const })),
+/** Both answer to app: web, each to pod: its name. */
+export const HERE = webPod('here', 'node1')
+export const THERE = webPod('there', 'node2')
+
+function webPod(name: string, node: string): PodInput {
+  return { name, node, labels: { app: 'web', pod: name }, serve: 'hostnames' }
 }
+
+const TOPOLOGY: TopologyInput = { nodes: [{ name: 'node1' }, { name: 'node2' }], pods: [HERE, THERE] }
 
 const TIMEOUT_MS = 300_000
 
@@ -105,34 +100,26 @@ async function xdpOf({ lab, xdp }: Cluster): Promise<readonly number[]> {
 
 async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster> {
   const { manifests, topology = TOPOLOGY, config = {} } = options
-  const files = Object.entries(manifests).map(([name, all]) => [`${name}.yaml`, text(all)])
   const lab = await upLab({
     name: `u${process.pid}x${clusters++}`,
     topology: { ...topology, xdp: xdp !== 'off' },
-    manifests: Object.fromEntries(files),
+    manifests: manifestFiles(manifests),
     config: { xdp, ...config },
   })
-  const bpffs = await bpffsMount()
-  const file = (name: string) => join(lab.manifests, `${name}.yaml`)
   const dialFrom = (where: string, address: string, port: number, options: Partial<DialOptions> = {}) =>
     lab.dial(where, { protocol: 'http', address, port, path: '/client', timeout: 2000, ...options })
-  const look = <T>(node: string, what: (dataplane: Dataplane) => T) =>
-    withDataplane(bpffsFolder(bpffs, lab.name, node), what)
   return {
     lab,
     xdp,
-    look,
-    async put(name, ...manifests) {
-      await writeFile(`${file(name)}.new`, text(manifests))
-      await rename(`${file(name)}.new`, file(name))
-    },
+    look: (node, what) => look(lab, node, what),
+    put: (name, ...manifests) => put(lab, name, ...manifests),
     async switchXdp(node, mode) {
       await lab.stopAgent(node)
       await lab.startAgent(node, { config: { xdp: mode } })
     },
-    remove: name => rm(file(name)),
+    remove: name => remove(lab, name),
     async settled(holds) {
-      const all = () => lab.plan.nodes.every(({ name }) => holds(look(name, liveServices)))
+      const all = () => lab.plan.nodes.every(({ name }) => holds(look(lab, name, liveServices)))
       if (!(await eventually(async () => all()))) throw new Error('the maps do not say so')
     },
     dial: (address, port, options) => dialFrom('outside', address, port, options),
@@ -142,7 +129,7 @@ async function upCluster(xdp: XdpMode, options: ClusterOptions): Promise<Cluster
       if (code !== 0) throw new Error(`${where}: ip ${lines.join('; ')}: ${stderr}`)
     },
     address: (name, family = 'IPv4') => addressesOf(lab, name)[family === 'IPv4' ? 'v4' : 'v6'],
-    rejected: (node, reason) => look(node, ({ reasons }) => reasons.sum(reason) ?? 0n),
+    rejected: (node, reason) => look(lab, node, ({ reasons }) => reasons.sum(reason) ?? 0n),
   }
 }
 
@@ -150,10 +137,6 @@ function addressesOf({ plan }: Lab, name: string): Addresses {
   const found = [...plan.nodes, ...plan.outside, ...plan.pods, ...plan.routers].find(one => one.name === name)
   if (found === undefined) throw new Error(`no ${name} in lab ${plan.lab}`)
   return found.addresses
-}
-
-function text(manifests: readonly Manifest[]): string {
-  return manifests.map(manifest => stringify(manifest)).join('---\n')
 }
 
 export async function eventually(holds: () => Promise<boolean>): Promise<boolean> {

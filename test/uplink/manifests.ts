@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Services that are reached from outside. */
-import type { Manifest } from './fixture.ts'
+import type { Manifest } from '../cluster.ts'
 
 export interface ServiceOptions {
   readonly name?: string

@@ -7,9 +7,7 @@ import { listAttachments } from '../../agent/kernel/attach.ts'
 import { bridge } from '../../agent/kernel/bridge.ts'
 import { checkValue } from '../../agent/kernel/errno.ts'
 import { pinFolder } from '../../agent/kernel/pins.ts'
-import { bpffsFolder } from '../../lab/bpffs.ts'
 import { type Dialled, dialArguments } from '../../lab/dial.ts'
-import { bpffsMount } from '../../lab/mount.ts'
 import { type Cluster, FAMILIES, prove } from '../uplink/fixture.ts'
 import { service } from '../uplink/manifests.ts'
 
@@ -23,8 +21,8 @@ writeFileSync(STATS, '1')
 process.once('exit', () => writeFileSync(STATS, statsBefore))
 
 /** How often the program at the ingress of a node's uplinks ran. */
-async function runsOfTc({ lab }: Cluster, node: string): Promise<bigint> {
-  const folder = pinFolder(bpffsFolder(await bpffsMount(), lab.name, node))
+function runsOfTc({ lab }: Cluster, node: string): bigint {
+  const folder = pinFolder(lab.bpffs(node))
   const ids = listAttachments(folder).filter(({ kind, direction }) => kind === 'tcx' && direction === 'ingress')
   const runs = ids.map(({ programId }) => {
     const fd = bridge.programById(programId)
@@ -68,7 +66,7 @@ prove(
   { manifests },
   {
     'who carries the packets': async (t, cluster) => {
-      const before = { runs: await runsOfTc(cluster, 'node1'), packets: packets(cluster, 'node1') }
+      const before = { runs: runsOfTc(cluster, 'node1'), packets: packets(cluster, 'node1') }
       for (const family of FAMILIES)
         for (const [protocol, port, path] of [
           ['http', PORT, '/bytes/1000000'],
@@ -79,7 +77,7 @@ prove(
           t.same(failed(outcomes), [], `${protocol} over ${family}`)
         }
       const carried = packets(cluster, 'node1') - before.packets
-      const byTc = (await runsOfTc(cluster, 'node1')) - before.runs
+      const byTc = runsOfTc(cluster, 'node1') - before.runs
       t.ok(carried > 1200n, `${carried} packets`)
       if (cluster.xdp === 'off') t.ok(byTc >= carried, `all ran through tc: ${byTc}`)
       else t.ok(byTc * 4n < carried, `few ran through tc: ${byTc}`)
