@@ -4,7 +4,7 @@
  * address or this node's nodePort is served from anywhere; at another node's nodePort it is a client outside.
  */
 import { Reason } from '../../agent/kernel/layout.gen.ts'
-import { type Cluster, FAMILIES, PROTOCOLS, prove, seen, type Test, turnsAway } from '../uplink/fixture.ts'
+import { type Cluster, FAMILIES, PROTOCOLS, prove, seen, type Test, THERE, turnsAway } from '../uplink/fixture.ts'
 import { balanced } from '../uplink/manifests.ts'
 
 const PORT = 30_820
@@ -34,11 +34,7 @@ prove(
     manifests: { web: [web()] },
     topology: {
       nodes: [{ name: 'node1' }, { name: 'node2' }],
-      pods: [
-        { name: 'there', node: 'node2', labels: { app: 'web', pod: 'there' }, serve: 'hostnames' },
-        { name: 'client', node: 'node1' },
-        { name: 'stranger', node: 'node2' },
-      ],
+      pods: [THERE, { name: 'client', node: 'node1' }, { name: 'stranger', node: 'node2' }],
     },
   },
   {

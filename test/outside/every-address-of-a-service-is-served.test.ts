@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a client outside may dial (semantics 2): nodePorts at the addresses that nodePortAddresses selects, balancers' and external IPs. */
-import { type Cluster, eventually, FAMILIES, PROTOCOLS, prove, seen, type Test } from '../uplink/fixture.ts'
+import { type Cluster, eventually, FAMILIES, HERE, PROTOCOLS, prove, seen, type Test } from '../uplink/fixture.ts'
 import { service } from '../uplink/manifests.ts'
 
 const PORT = 30_800
@@ -50,7 +50,7 @@ prove(
     topology: {
       networks: [{ name: 'fabric' }, { name: 'back' }],
       nodes: [{ name: 'node1' }, { name: 'node2' }],
-      pods: [{ name: 'here', node: 'node1', labels: { app: 'web', pod: 'here' }, serve: 'hostnames' }],
+      pods: [HERE],
       outside: ['outside', { name: 'side', network: 'back' }],
     },
   },

@@ -4,7 +4,19 @@
  * replies leave there (semantics 11; several uplinks). Real transfers: without ICMP errors translated both ways they stall.
  */
 import { Reason } from '../../agent/kernel/layout.gen.ts'
-import { type Cluster, clientOf, eventually, FAMILIES, PROTOCOLS, prove, seen, type Test } from '../uplink/fixture.ts'
+import {
+  type Cluster,
+  clientOf,
+  eventually,
+  FAMILIES,
+  HERE,
+  PROTOCOLS,
+  prove,
+  seen,
+  type Test,
+  THERE,
+} from '../uplink/fixture.ts'
+import { withFewHops } from '../uplink/hops.ts'
 import { balanced } from '../uplink/manifests.ts'
 
 const PODS = ['here', 'there'] as const
@@ -50,38 +62,6 @@ async function learned(cluster: Cluster, pod: string, address: string): Promise<
   return Number(/ mtu (\d+)/.exec(stdout)?.[1] ?? 0)
 }
 
-/** Prints the address that told of too few hops, or "answer", for each number of hops from 1 on. */
-const TRACE = `
-import socket, struct, sys
-address, port, most = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-six = ':' in address
-level, ttl, errors = (socket.IPPROTO_IPV6, 16, 25) if six else (socket.IPPROTO_IP, 2, 11)
-for hops in range(1, most + 1):
-    sock = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setsockopt(level, ttl, hops)
-    sock.setsockopt(level, errors, 1)
-    sock.settimeout(2)
-    sock.connect((address, port))
-    sock.send(b'ping')
-    try:
-        sock.recv(2000)
-        print('answer')
-    except socket.timeout:
-        print('nothing')
-    except OSError:
-        data, ancillary, flags, to = sock.recvmsg(512, 512, socket.MSG_ERRQUEUE)
-        # struct sock_extended_err, 16 bytes, and behind it the address of who complains.
-        offender = ancillary[0][2][16:]
-        print(socket.inet_ntop(socket.AF_INET6, offender[8:24]) if six else socket.inet_ntop(socket.AF_INET, offender[4:8]))
-`
-
-async function trace(cluster: Cluster, address: string, port: number, most: number): Promise<string[]> {
-  const argv = ['python3', '-c', TRACE, address, String(port), String(most)]
-  const { stdout, stderr } = await cluster.lab.exec('far', argv)
-  if (stderr) throw new Error(stderr)
-  return stdout.trim().split('\n')
-}
-
 /** As CNIs and distributions have it: what conntrack finds no sense in goes. */
 const FIREWALL = `table inet outside {
   chain forward {
@@ -105,11 +85,7 @@ prove(
         { name: 'edge', network: 'core' },
       ],
       outside: ['near', { name: 'far', network: 'edge' }, { name: 'side', network: 'back' }],
-      pods: [
-        { name: 'here', node: 'node1', labels: { app: 'web', pod: 'here' }, serve: 'hostnames' },
-        { name: 'there', node: 'node2', labels: { app: 'web', pod: 'there' }, serve: 'hostnames' },
-        { name: 'stranger', node: 'node2' },
-      ],
+      pods: [HERE, THERE, { name: 'stranger', node: 'node2' }],
     },
   },
   {
@@ -184,15 +160,15 @@ prove(
     },
     'each router on the way, this node too, tells of too few hops': async (t, cluster) => {
       for (const family of FAMILIES) {
-        const edge = cluster.lab.plan.routers[1]!.inner.addresses[family === 'IPv4' ? 'v4' : 'v6']
-        const core = cluster.lab.plan.routers[0]!.inner.addresses[family === 'IPv4' ? 'v4' : 'v6']
-        const [here, there] = [
-          await trace(cluster, BALANCER.here[family], 80, 4),
-          await trace(cluster, BALANCER.there[family], 80, 5),
-        ]
-        t.same([here.slice(0, 2), here.at(-1)], [[edge, core], 'answer'], `here: ${here.join(' ')}`)
-        t.same([there.slice(0, 2), there.at(-1)], [[edge, core], 'answer'], `there: ${there.join(' ')}`)
-        t.notOk([...here, ...there].includes('nothing'), `nobody is silent: ${here} ${there}`)
+        const [core, edge] = cluster.lab.plan.routers.map(
+          ({ inner }) => `EHOSTUNREACH ${inner.addresses[family === 'IPv4' ? 'v4' : 'v6']}`,
+        )
+        const trace = (pod: (typeof PODS)[number], most: number) =>
+          withFewHops(cluster.lab, 'far', { address: BALANCER[pod][family], port: 80 }, most)
+        const [here, there] = [await trace('here', 4), await trace('there', 5)]
+        t.same([here.slice(0, 2), here.at(-1)], [[edge, core], 'answer'], `here: ${here.join(', ')}`)
+        t.same([there.slice(0, 2), there.at(-1)], [[edge, core], 'answer'], `there: ${there.join(', ')}`)
+        t.notOk([...here, ...there].includes('nothing'), 'nobody is silent')
         t.same([here.indexOf('answer'), there.indexOf('answer')], [3, 4], 'a node is a router')
       }
     },

@@ -2,6 +2,7 @@
 /** A client outside hears what becomes of its datagrams: a closed port of a backend, and too few hops, on any node of the way. */
 import { Reason } from '../../agent/kernel/layout.gen.ts'
 import { type Cluster, FAMILIES, prove, type Test } from './fixture.ts'
+import { withFewHops } from './hops.ts'
 import { service } from './manifests.ts'
 
 const CLOSED = { here: 30_700, there: 30_710 } as const
@@ -22,39 +23,17 @@ const manifests = Object.fromEntries(
   ]),
 )
 
-/** Sends a datagram that passes so many routers, and prints the error that comes back, or "answer". IP_RECVERR is 11, IPV6_RECVERR 25. */
-const SEND = `
-import errno, socket, sys
-address, port, hops = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-six = ':' in address
-sock = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
-if six:
-    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
-    sock.setsockopt(socket.IPPROTO_IPV6, 25, 1)
-else:
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
-    sock.setsockopt(socket.IPPROTO_IP, 11, 1)
-sock.settimeout(2)
-sock.connect((address, port))
-sock.send(b'ping')
-try:
-    sock.recv(2000)
-    print('answer')
-except OSError as error:
-    print(errno.errorcode.get(error.errno, 'ETIMEDOUT'))
-`
-
-async function send({ lab }: Cluster, address: string, port: number, hops: number): Promise<string> {
-  const { stdout, stderr } = await lab.exec('outside', ['python3', '-c', SEND, address, String(port), String(hops)])
-  return stdout.trim() || stderr
-}
-
-async function hops(t: Test, cluster: Cluster, pod: 'here' | 'there', routers: number): Promise<void> {
-  for (const family of FAMILIES)
-    for (let allowed = 1; allowed <= routers + 1; allowed++) {
-      const got = await send(cluster, cluster.address('node1', family), OPEN[pod] + 1, allowed)
-      t.equal(got, allowed > routers ? 'answer' : 'EHOSTUNREACH', `${pod} ${family}: ${allowed} hops`)
-    }
+async function hops(t: Test, { lab, address }: Cluster, pod: 'here' | 'there', routers: number): Promise<void> {
+  for (const family of FAMILIES) {
+    const to = { address: address('node1', family), port: OPEN[pod] + 1 }
+    const outcomes = await withFewHops(lab, 'outside', to, routers + 1)
+    const expected = [...Array.from({ length: routers }, () => 'EHOSTUNREACH'), 'answer']
+    t.same(
+      outcomes.map(outcome => outcome.split(' ')[0]),
+      expected,
+      `${pod} ${family}: ${outcomes.join(', ')}`,
+    )
+  }
 }
 
 prove(
