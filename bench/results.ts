@@ -12,9 +12,9 @@ export interface Results {
   readonly others: readonly { readonly name: string; readonly reports: readonly SavedReport[] }[]
 }
 
-export function readAllResults(folder: string = RESULTS): Results {
-  const files = existsSync(folder) ? readdirSync(folder).filter(file => file.endsWith('.json')) : []
-  const read = (file: string) => Object.values(readResults(join(folder, file)))
+export function readAllResults(): Results {
+  const files = existsSync(RESULTS) ? readdirSync(RESULTS).filter(file => file.endsWith('.json')) : []
+  const read = (file: string) => Object.values(readResults(join(RESULTS, file)))
   const others = files.filter(file => file !== LATEST).toSorted()
   return { reports: read(LATEST), others: others.map(file => ({ name: basename(file, '.json'), reports: read(file) })) }
 }

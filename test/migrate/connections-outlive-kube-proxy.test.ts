@@ -38,8 +38,8 @@ async function found(cluster: Cluster): Promise<Found> {
   return JSON.parse((await migrate(cluster, 'check', '-o', 'json')).stdout)
 }
 
-function inside({ lab }: Cluster, count = 10) {
-  return lab.dial('node1', { protocol: 'http', address: VIP, port: 80, count })
+function inside({ lab }: Cluster) {
+  return lab.dial('node1', { protocol: 'http', address: VIP, port: 80, count: 10 })
 }
 
 prove(

@@ -15,8 +15,7 @@ export interface Ipv4Fields {
   readonly fragment?: Omit<Fragment, 'id'>
   /** Padded with zero (end of options) to a multiple of 4; at most 40 bytes. */
   readonly options?: Buffer
-  /** Instead of the right ones. */
-  readonly totalLength?: number
+  /** Instead of the right one. */
   readonly checksum?: number
 }
 
@@ -28,7 +27,7 @@ export function ipv4(fields: Ipv4Fields, message: Message): Buffer {
   const header = Buffer.alloc(20 + ((options.length + 3) & ~3))
   header[0] = 0x40 | (header.length / 4)
   header[1] = fields.tos ?? 0
-  header.writeUInt16BE((fields.totalLength ?? header.length + payload.length) & 0xffff, 2)
+  header.writeUInt16BE((header.length + payload.length) & 0xffff, 2)
   header.writeUInt16BE(fields.id ?? 0x1234, 4)
   header.writeUInt16BE(fragmentBits(fields), 6)
   header[8] = fields.ttl ?? 64

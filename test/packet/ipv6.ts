@@ -12,8 +12,6 @@ export interface Ipv6Fields {
   readonly trafficClass?: number
   readonly flowLabel?: number
   readonly extensions?: readonly Extension[]
-  /** Instead of the right one; without the fixed header. */
-  readonly payloadLength?: number
 }
 
 export function ipv6(fields: Ipv6Fields, message: Message): Buffer {
@@ -25,7 +23,7 @@ export function ipv6(fields: Ipv6Fields, message: Message): Buffer {
   const payload = Buffer.concat([...chain, message.encode(ends)])
   const header = Buffer.alloc(40)
   header.writeUInt32BE(((6 << 28) | ((fields.trafficClass ?? 0) << 20) | (fields.flowLabel ?? 0)) >>> 0, 0)
-  header.writeUInt16BE((fields.payloadLength ?? payload.length) & 0xffff, 4)
+  header.writeUInt16BE(payload.length & 0xffff, 4)
   header[6] = extensions[0]?.proto ?? message.proto
   header[7] = fields.hopLimit ?? 64
   src.copy(header, 8)

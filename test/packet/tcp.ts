@@ -14,7 +14,6 @@ export interface TcpFields {
   /** Letters of "FSRPAUEC"; default "A". */
   readonly flags?: string
   readonly window?: number
-  readonly urgent?: number
   /** Padded with zero to a multiple of 4; at most 40 bytes. */
   readonly options?: Buffer
   readonly payload?: Buffer
@@ -37,7 +36,7 @@ export interface Tcp {
 }
 
 export function tcp(fields: TcpFields): Message {
-  const { sport, dport, seq = 1, ack = 0, flags = 'A', window = 65535, urgent = 0 } = fields
+  const { sport, dport, seq = 1, ack = 0, flags = 'A', window = 65535 } = fields
   const { options = Buffer.alloc(0), payload = Buffer.alloc(0) } = fields
   const headerLength = 20 + ((options.length + 3) & ~3)
   const header = Buffer.alloc(headerLength)
@@ -48,7 +47,6 @@ export function tcp(fields: TcpFields): Message {
   header[12] = (headerLength / 4) << 4
   header[13] = flagBits(flags)
   header.writeUInt16BE(window, 14)
-  header.writeUInt16BE(urgent, 18)
   options.copy(header, 20)
   const segment = Buffer.concat([header, payload])
   return { proto: PROTO.TCP, encode: ends => sealed(segment, ends.src, ends.dst, fields.checksum) }
