@@ -29,10 +29,13 @@ JOBS ?= 2
 
 # Of Kubernetes' own programs, those that benches need. KUBE_PROXY=debian: the one that is built of Debian's source.
 KUBERNETES = $(strip $(if $(filter api,$(BENCH)),kube-apiserver) $(if $(KUBE_PROXY),kube-proxy))
+# Of test-kernel: one of Debian's (5.10, 6.1, 6.12, 7.2).
+KERNEL ?= 6.1
+
 # Without BENCH all but `api`, whose API server takes minutes to build.
 BENCHES = $(if $(BENCH),bench/$(BENCH).bench.ts,$(filter-out bench/api.bench.ts,$(wildcard bench/*.bench.ts)))
 
-.PHONY: build demo manifest image test test-apiserver bench lint format generate check-generated clean help \
+.PHONY: build demo manifest image test test-apiserver test-kernel bench lint format generate check-generated clean help \
 	lint-types lint-style lint-c lint-shell lint-repository lint-manifest packages bpf native root system
 
 ##> build      everything that runs: eBPF objects, the N-API bridge, npm packages (default)
@@ -57,6 +60,13 @@ test-apiserver: root build run-packages test-packages apiserver-packages system
 	$(Q)programs=$$(scripts/install-kubernetes); eval "$$programs"; \
 	$(MAKE) test TEST=$(TEST) JOBS=1 KUBE_PROXY="$$KUBE_PROXY"
 
+##> test-kernel  tests on another kernel, in a virtual machine: KERNEL=6.1 TEST="test/bpf test/native" (needs root)
+test-kernel: TEST := $(if $(filter file,$(origin TEST)),test-kernel test/bpf test/kernel test/native test/preflight test/xdp,$(TEST))
+test-kernel: root build run-packages test-packages kernel-packages
+	$(Q)files=$$(find $(TEST) -name '*.test.ts' | sort); [ -n "$$files" ]; \
+	status=0; test-kernel/run $(KERNEL) $$files | $(NODE) scripts/report-tests.ts || status=$$?; \
+	$(call give_back,build); exit $$status
+
 ##> bench      measurements, each against a control in the same run, and a page of them; BENCH=packets for one (needs root)
 bench: root build run-packages bench-packages $(if $(KUBERNETES),apiserver-packages) system
 	$(Q)programs=$(if $(KUBERNETES),$$(scripts/install-kubernetes $(KUBERNETES))); eval "$$programs"; \
@@ -76,7 +86,7 @@ lint-c: lint-packages
 	$(call say,FMT,clang-format) && clang-format --dry-run -Werror $(C_FILES)
 
 lint-shell: lint-packages
-	$(call say,CHK,shellcheck) && shellcheck -S warning scripts/check-system scripts/check-image scripts/image scripts/image-stage scripts/install-* deploy/vagrant/*.sh
+	$(call say,CHK,shellcheck) && shellcheck -S warning scripts/check-system scripts/check-image scripts/image scripts/image-stage scripts/install-* test-kernel/inside test-kernel/install-kernel test-kernel/run deploy/vagrant/*.sh
 
 lint-manifest: node_modules/.ready
 	$(call say,CHK,deploy/manifest.yaml) && $(NODE) scripts/manifest.ts --check

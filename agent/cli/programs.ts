@@ -12,8 +12,8 @@ import { xdpWords } from '../reconcile/xdp-text.ts'
 
 interface Program {
   readonly program: string
-  /** Instructions that the verifier went through when it was loaded; 1,000,000 are allowed. */
-  readonly verifiedInstructions: number
+  /** Instructions that the verifier went through when it was loaded; 1,000,000 are allowed. Before kernel 5.16 nobody knows. */
+  readonly verifiedInstructions: number | undefined
 }
 
 export interface DeviceProgram extends Program {
@@ -45,7 +45,7 @@ export interface UplinkXdp {
   /** Empty when it serves. */
   readonly reason: string
   /** Of its program. */
-  readonly verifiedInstructions?: number
+  readonly verifiedInstructions?: number | undefined
 }
 
 export function uplinkXdp(folder: PinFolder, { uplinks }: Pick<Dataplane, 'uplinks'>): UplinkXdp[] {
@@ -69,9 +69,9 @@ export function socketPrograms(folder: PinFolder): SocketProgram[] {
 
 function programInfo(id: number): Program {
   const fd = bridge.programById(id)
-  if (fd < 0) return { program: `#${id}`, verifiedInstructions: 0 }
+  if (fd < 0) return { program: `#${id}`, verifiedInstructions: undefined }
   const info = bridge.programInfo(fd)
   bridge.close(fd)
-  if (typeof info === 'number') return { program: `#${id}`, verifiedInstructions: 0 }
-  return { program: info.name, verifiedInstructions: info.verifiedInsns }
+  if (typeof info === 'number') return { program: `#${id}`, verifiedInstructions: undefined }
+  return { program: info.name, verifiedInstructions: info.verifiedInsns || undefined }
 }

@@ -135,13 +135,13 @@ export function statusText({ agent, pins, maps, sockets, programs, xdp, features
     section(
       'Socket path',
       ['cgroup', 'program', 'verified instructions'],
-      sockets.map(p => [p.cgroup, p.program, p.verifiedInstructions]),
+      sockets.map(p => [p.cgroup, p.program, p.verifiedInstructions ?? '']),
       'not attached',
     ),
     section(
       'Packet path',
       ['device', 'direction', 'by', 'program', 'verified instructions'],
-      programs.map(p => [p.device, p.direction, p.kind, p.program, p.verifiedInstructions]),
+      programs.map(p => [p.device, p.direction, p.kind, p.program, p.verifiedInstructions ?? '']),
       'not attached to a device of this network namespace',
     ),
     section(

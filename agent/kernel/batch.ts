@@ -70,8 +70,8 @@ function count(map: RawMap, what: 'lookups' | 'updates' | 'deletes', result: Bat
 
 /** Collects the keys first, because the position is lost when the element at it is deleted. */
 function* readOneByOne(map: RawMap): Generator<Chunk> {
-  const values = Buffer.alloc(map.valueSize)
   for (const keys of [...walkKeys(map)]) {
+    const values = Buffer.alloc(map.valueSize)
     map.operations.syscalls++
     const result = map.bridge.mapLookup(map.fd, keys, values)
     if (result === -ENOENT) continue

@@ -53,7 +53,10 @@ const OBJECTS: readonly Programs[] = [
 export function programs(config: Config): Finding[] {
   const loading = OBJECTS.filter(({ object }) => existsSync(built(object))).map(
     ({ object, needed, consequence, remedy }) =>
-      attempt(`programs of ${object}`, needed(config), () => load(object), { consequence, remedy }),
+      attempt(`programs of ${object}`, needed(config), () => (object === 'xdp' ? loadXdp() : load(object)), {
+        consequence,
+        remedy,
+      }),
   )
   return [btf(), ...loading, ...features()]
 }
@@ -65,21 +68,38 @@ function btf(): Finding {
   })
 }
 
+/** Before 5.18 there are no frames in pieces, and the agent takes the program for whole ones (reconcile/xdp-program.ts). */
+function loadXdp(): string {
+  try {
+    return load('xdp')
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error
+    return `${load('xdp', ['xdp_uplink_linear'])}; none for frames in pieces, which Linux 5.18 has`
+  }
+}
+
 /** As small as can be: what counts is the verifier. Sizes of arrays that programs index by a constant stay. */
 const ENTRIES = 1024
 const RING = 27
 const LOG_LINES = 3
 
-function load(name: string): string {
+function load(name: string, wanted?: readonly string[]): string {
   const object = checkValue(bridge.objectOpen(readFileSync(built(name)), name), 'open object', name)
   try {
     for (const { name: map, type, maxEntries } of bridge.objectMaps(object))
       if (type !== RING && maxEntries > ENTRIES)
         check(bridge.objectSetMaxEntries(object, map, ENTRIES), 'set the size of', map)
+    const programs = bridge.objectPrograms(object).map(program => program.name)
+    for (const program of programs)
+      check(
+        bridge.objectSetAutoload(object, program, (wanted ?? programs).includes(program)),
+        'select program',
+        program,
+      )
     const { errno, log } = bridge.objectLoad(object)
     const hint = log.trimEnd().split('\n').slice(-LOG_LINES).join(' / ')
     if (errno !== 0) throw new KernelError({ operation: 'load object', subject: name, errno: -errno, hint })
-    return `${bridge.objectPrograms(object).length} accepted by the verifier`
+    return `${(wanted ?? programs).length} accepted by the verifier`
   } finally {
     bridge.objectClose(object)
   }

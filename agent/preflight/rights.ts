@@ -23,7 +23,8 @@ export function kernelVersion(version: string): Finding {
   })
 }
 
-function reached(version: string, major: number, minor: number): boolean {
+/** Of what uname -r says: "5.10.0-32-amd64". */
+export function reached(version: string, major: number, minor: number): boolean {
   const [have = 0, haveMinor = 0] = version.split('.').map(Number.parseFloat)
   return have > major || (have === major && haveMinor >= minor)
 }

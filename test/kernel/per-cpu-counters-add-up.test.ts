@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { release } from 'node:os'
 import t from 'tap'
 import { bridge } from '../../agent/kernel/bridge.ts'
 import { check } from '../../agent/kernel/errno.ts'
 import { MAPS, type ServiceCounters, serviceCountersCodec } from '../../agent/kernel/layout.gen.ts'
 import { openPerCpuMap } from '../../agent/kernel/percpu.ts'
+import { reached } from '../../agent/preflight/rights.ts'
 import { makeMap } from './workspace.ts'
 
 const cpus = bridge.possibleCpus()
@@ -46,7 +48,9 @@ t.test('all elements are summed in batches', async t => {
   for (const [index, sum] of sums)
     if (sum.connections !== BigInt(cpus * index + ofCpus))
       t.equal(sum.connections, BigInt(cpus * index + ofCpus), `element ${index}`)
-  t.ok(map.operations.syscalls <= 4, `${map.operations.syscalls} system calls`)
+  // Batches of per-CPU arrays are of kernel 5.13: before, each element is found and read.
+  const most = reached(release(), 5, 13) ? 4 : 2 * 10_000 + 2
+  t.ok(map.operations.syscalls <= most, `${map.operations.syscalls} system calls`)
   map.close()
 })
 
