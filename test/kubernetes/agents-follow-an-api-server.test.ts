@@ -3,10 +3,10 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Lab } from '../../lab/lab.ts'
 import { upLab } from '../../lab/up.ts'
+import { eventually } from '../eventually.ts'
 import type { ProcessOptions } from './api-server-process.ts'
 import { makeAuthority } from './certificates.ts'
 import { type ApiObject, node, service, slice } from './objects.ts'
@@ -15,6 +15,8 @@ import { kubeconfig, makeFolder } from './source.ts'
 t.setTimeout(120_000)
 
 const PORT = 6443
+/** Longer than a busy machine and the back-off take. */
+const FOLLOW_MS = 20_000
 const VIP = '10.96.0.1'
 const NODE = 'node1'
 const PODS = ['web-0', 'web-1']
@@ -44,16 +46,6 @@ async function kill(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit')
   child.kill('SIGKILL')
   await ended
-}
-
-/** Looks again until it holds, or for longer than a busy machine and the back-off take; answers whether it did. */
-async function eventually(holds: () => Promise<boolean> | boolean): Promise<boolean> {
-  const deadline = Date.now() + 20_000
-  while (!(await holds())) {
-    if (Date.now() > deadline) return false
-    await sleep(50)
-  }
-  return true
 }
 
 t.test('connections follow what the API server has, and outlive it', async t => {
@@ -86,7 +78,7 @@ t.test('connections follow what the API server has, and outlive it', async t => 
     const dialled = await lab.dial('client', dial)
     return [...new Set(dialled.map(({ pod, error }) => pod ?? error))].join(' ')
   }
-  const become = (pod: string) => eventually(async () => (await answers()) === pod)
+  const become = (pod: string) => eventually(async () => (await answers()) === pod, FOLLOW_MS)
 
   first!.put(object, slices('web-0'))
   t.ok(await become('web-0'), 'a Service comes')
@@ -94,14 +86,17 @@ t.test('connections follow what the API server has, and outlive it', async t => 
   t.ok(await become('web-1'), 'its endpoint moves')
 
   await first!.kill()
-  t.ok(await eventually(() => log().includes('connect ECONNREFUSED')), 'the log says that the server is gone')
+  t.ok(
+    await eventually(() => log().includes('connect ECONNREFUSED'), FOLLOW_MS),
+    'the log says that the server is gone',
+  )
   t.equal(await answers(), 'web-1', 'and connections go on')
   const again = { host: v6, port: PORT, version: 5000, tls }
   const second = await startApi(lab, again, [node(NODE), object, slices('web-0')])
   t.ok(await become('web-0'), 'another server is there: what changed meanwhile is seen')
 
   second.delete('Service', 'web')
-  t.ok(await eventually(async () => !/web/.test(await answers())), 'the Service goes')
+  t.ok(await eventually(async () => !/web/.test(await answers()), FOLLOW_MS), 'the Service goes')
   second.put(object)
   t.ok(await become('web-0'), 'and comes again')
   await lab.stopAgent(NODE)

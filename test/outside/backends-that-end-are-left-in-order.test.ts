@@ -2,7 +2,8 @@
 /** What clients outside see when a backend ends (semantics 3.4, 8), and when the Service does. */
 import { FlowState, Reason } from '../../agent/kernel/layout.gen.ts'
 import { changeObject } from '../cluster.ts'
-import { type Cluster, eventually, FAMILIES, PROTOCOLS, prove, type Test } from '../uplink/fixture.ts'
+import { eventually } from '../eventually.ts'
+import { type Cluster, FAMILIES, PROTOCOLS, prove, type Test } from '../uplink/fixture.ts'
 import { service } from '../uplink/manifests.ts'
 
 const CLUSTER = 30_840

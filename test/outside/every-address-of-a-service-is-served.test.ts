@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a client outside may dial (semantics 2): nodePorts at the addresses that nodePortAddresses selects, balancers' and external IPs. */
-import { type Cluster, eventually, FAMILIES, HERE, PROTOCOLS, prove, seen, type Test } from '../uplink/fixture.ts'
+import { eventually } from '../eventually.ts'
+import { type Cluster, FAMILIES, HERE, PROTOCOLS, prove, seen, type Test } from '../uplink/fixture.ts'
 import { service } from '../uplink/manifests.ts'
 
 const PORT = 30_800

@@ -4,18 +4,8 @@
  * replies leave there (semantics 11; several uplinks). Real transfers: without ICMP errors translated both ways they stall.
  */
 import { Reason } from '../../agent/kernel/layout.gen.ts'
-import {
-  type Cluster,
-  clientOf,
-  eventually,
-  FAMILIES,
-  HERE,
-  PROTOCOLS,
-  prove,
-  seen,
-  type Test,
-  THERE,
-} from '../uplink/fixture.ts'
+import { eventually } from '../eventually.ts'
+import { type Cluster, clientOf, FAMILIES, HERE, PROTOCOLS, prove, seen, type Test, THERE } from '../uplink/fixture.ts'
 import { withFewHops } from '../uplink/hops.ts'
 import { balanced } from '../uplink/manifests.ts'
 

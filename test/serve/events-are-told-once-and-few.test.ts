@@ -7,8 +7,9 @@ import t, { type Test } from 'tap'
 import { complaints } from '../../agent/serve/complaints.ts'
 import { createEventRecorder } from '../../agent/serve/events.ts'
 import { kubernetesSource } from '../../agent/source/kubernetes/kubernetes.ts'
+import { eventually } from '../eventually.ts'
 import { kubeconfig, makeFolder } from '../kubernetes/source.ts'
-import { eventually, keptLog } from './probe.ts'
+import { keptLog } from './probe.ts'
 
 interface Sent {
   readonly method: string

@@ -4,8 +4,9 @@ import t, { type Test } from 'tap'
 import type { Service, ServiceView } from '../../agent/objects.ts'
 import { serveServiceHealth } from '../../agent/serve/service-health.ts'
 import { endpoint, service, slice } from '../compile/objects.ts'
+import { eventually } from '../eventually.ts'
 import { inOwnNetwork } from '../own-network.ts'
-import { eventually, keptLog, loopbackUp, probe, statusOf } from './probe.ts'
+import { keptLog, loopbackUp, probe, statusOf } from './probe.ts'
 
 const PORT = 30100
 const LOCAL = { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } as const

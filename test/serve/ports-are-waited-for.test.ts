@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { parseBindAddress } from '../../agent/serve/bind-address.ts'
 import { jsonAnswer, type ProbeServer, serveProbes } from '../../agent/serve/probe-server.ts'
+import { eventually } from '../eventually.ts'
 import { inOwnNetwork } from '../own-network.ts'
-import { eventually, keptLog, loopbackUp, statusOf } from './probe.ts'
+import { keptLog, loopbackUp, statusOf } from './probe.ts'
 
 const PORT = 10256
 

@@ -2,7 +2,6 @@
 /** Probes of health endpoints on this machine's loopback, for tests that run in a namespace of their own. */
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { ip } from '../own-network.ts'
 
@@ -34,16 +33,6 @@ export async function statusOf(port: number, options?: ProbeOptions): Promise<nu
     ({ status }) => status,
     error => String(error.code),
   )
-}
-
-/** Looks again until it holds, or for three seconds; answers whether it did. */
-export async function eventually(holds: () => Promise<boolean> | boolean): Promise<boolean> {
-  const deadline = performance.now() + 3000
-  while (!(await holds())) {
-    if (performance.now() > deadline) return false
-    await sleep(5)
-  }
-  return true
 }
 
 export interface Logged {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A load balancer's address and an external one, routed to a node, are served there; only clients in the source ranges are let in. */
 import { Reason } from '../../agent/kernel/layout.gen.ts'
-import { type Cluster, eventually, prove, seen, type Test, turnsAway } from './fixture.ts'
+import { eventually } from '../eventually.ts'
+import { type Cluster, prove, seen, type Test, turnsAway } from './fixture.ts'
 import { balanced, service } from './manifests.ts'
 
 const BALANCER = { IPv4: '203.0.113.10', IPv6: 'fd00:203::10' } as const

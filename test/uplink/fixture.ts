@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Two nodes and a client outside that dials into them: backends here and there, and Services that are reached from outside. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { type LiveService, liveServices } from '../../agent/cli/services.ts'
 import { reasonName } from '../../agent/kernel/layout.gen.ts'
@@ -11,6 +10,7 @@ import type { Addresses, Family } from '../../lab/plan.ts'
 import type { PodInput, TopologyInput } from '../../lab/topology.ts'
 import { upLab } from '../../lab/up.ts'
 import { look, type Manifest, manifestFiles, put, remove } from '../cluster.ts'
+import { eventually } from '../eventually.ts'
 
 export type { Test }
 
@@ -137,15 +137,6 @@ function addressesOf({ plan }: Lab, name: string): Addresses {
   const found = [...plan.nodes, ...plan.outside, ...plan.pods, ...plan.routers].find(one => one.name === name)
   if (found === undefined) throw new Error(`no ${name} in lab ${plan.lab}`)
   return found.addresses
-}
-
-export async function eventually(holds: () => Promise<boolean>): Promise<boolean> {
-  const deadline = performance.now() + 5000
-  while (!(await holds())) {
-    if (performance.now() > deadline) return false
-    await sleep(20)
-  }
-  return true
 }
 
 /** Asserts that a packet was turned away for this reason while something was done. */

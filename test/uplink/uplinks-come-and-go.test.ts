@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A second way out, made while the agent runs: replies leave where their client is; without its route the programs go. */
 import { FAR_END_FEATURES, farEndLine, IP } from '../../lab/far-end.ts'
-import { eventually, FAMILIES, prove, seen, type Test } from './fixture.ts'
+import { eventually } from '../eventually.ts'
+import { FAMILIES, prove, seen, type Test } from './fixture.ts'
 import { service } from './manifests.ts'
 
 const PORTS = { here: 30_800, there: 30_810 } as const
