@@ -64,7 +64,7 @@ export interface SlicePort {
 
 /** What is told of an endpoint besides its address. */
 export interface EndpointState {
-  /** The API's defaults are filled in: unset ready is true, unset serving is ready, unset terminating is false. */
+  /** The API's defaults are filled in: unset ready and serving are true, unset terminating is false (as kube-proxy reads them). */
   readonly ready: boolean
   readonly serving: boolean
   readonly terminating: boolean

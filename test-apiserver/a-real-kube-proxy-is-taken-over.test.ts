@@ -20,7 +20,7 @@ const VIP = '10.96.0.10'
 const NODE_PORT = 30_080
 const POD_PORT = 9376
 /** Longer than all that is done meanwhile. */
-const SECONDS = 20
+const SECONDS = 30
 const LONG = { path: `/trickle/100000?seconds=${SECONDS}`, timeout: (SECONDS + 20) * 1_000, count: 2, parallel: 2 }
 
 const saved = mkdtempSync(join(tmpdir(), 'ek-real-migrate-'))

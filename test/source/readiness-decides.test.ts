@@ -44,7 +44,7 @@ t.test('publishNotReadyAddresses makes all of them ready', async t => {
   ])
 })
 
-t.test('in a given slice unset ready is true, unset serving is ready', async t => {
+t.test('in a given slice unset ready and serving are true, unset terminating is false', async t => {
   const slice = {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -59,7 +59,7 @@ t.test('in a given slice unset ready is true, unset serving is ready', async t =
   const { services } = await load(t, [service('web'), slice])
   t.match(services.get('default/web')?.slices[0]?.endpoints.states, [
     { ready: true, serving: true, terminating: false },
-    { ready: false, serving: false, terminating: false },
+    { ready: false, serving: true, terminating: false },
     { ready: false, serving: true, terminating: true },
   ])
 })

@@ -57,12 +57,11 @@ function slicePort(raw: Raw, at: string): SlicePort {
 
 function readEndpoint(raw: Raw, at: string): Endpoint {
   const conditions = mapping(raw, 'conditions', at)
-  const ready = flag(conditions, 'ready', `${at}conditions.`, true)
   const zoneHints = hintsOf(raw, 'forZones', at)
   const nodeHints = hintsOf(raw, 'forNodes', at)
   const state = {
-    ready,
-    serving: flag(conditions, 'serving', `${at}conditions.`, ready),
+    ready: flag(conditions, 'ready', `${at}conditions.`, true),
+    serving: flag(conditions, 'serving', `${at}conditions.`, true),
     terminating: flag(conditions, 'terminating', `${at}conditions.`, false),
     nodeName: text(raw, 'nodeName', at),
     zone: text(raw, 'zone', at),

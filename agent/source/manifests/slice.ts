@@ -76,12 +76,11 @@ export function readSlice(raw: RawSlice, namespace: string): EndpointSlice {
 }
 
 function readEndpoint(raw: z.infer<typeof endpoint>): Endpoint {
-  const ready = raw.conditions?.ready ?? true
   const { forZones, forNodes } = raw.hints ?? {}
   const [address = ''] = raw.addresses
   const state = {
-    ready,
-    serving: raw.conditions?.serving ?? ready,
+    ready: raw.conditions?.ready ?? true,
+    serving: raw.conditions?.serving ?? true,
     terminating: raw.conditions?.terminating ?? false,
     nodeName: raw.nodeName ?? '',
     zone: raw.zone ?? '',
