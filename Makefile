@@ -58,7 +58,7 @@ test: root build run-packages test-packages system
 test-apiserver: TEST := $(if $(filter file,$(origin TEST)),test-apiserver,$(TEST))
 test-apiserver: root build run-packages test-packages apiserver-packages system
 	$(Q)programs=$$(scripts/install-kubernetes); eval "$$programs"; \
-	$(MAKE) test TEST=$(TEST) JOBS=1 KUBE_PROXY="$$KUBE_PROXY"
+	$(MAKE) test TEST="$(TEST)" JOBS=1 KUBE_PROXY="$$KUBE_PROXY"
 
 ##> test-kernel  tests on another kernel, in a virtual machine: KERNEL=6.1 TEST="test/bpf test/native" (needs root)
 test-kernel: TEST := $(if $(filter file,$(origin TEST)),test-kernel test/bpf test/kernel test/native test/preflight test/xdp,$(TEST))
