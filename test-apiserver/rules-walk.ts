@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What becomes of a new connection's first packet in rules of iptables: all that may, where chance decides. */
-import { parseSave, type Rule, type Table } from '../agent/migrate/rules.ts'
+import { parseSave, type Rule } from '../agent/migrate/rules.ts'
 import { contains } from './cidr.ts'
 
 export interface Packet {
@@ -23,18 +23,22 @@ export interface Fate {
 type Verdict = 'accept' | 'refuse' | 'drop' | 'end' | 'return'
 
 interface Walk {
-  readonly table: Table
+  readonly chains: ReadonlyMap<string, readonly Rule[]>
   readonly packet: Packet
   readonly backends: Set<string>
 }
 
 /** `save`: of one family, as iptables-save prints it. */
 export function createWalker(save: string): (packet: Packet) => Fate {
-  const tables = new Map(parseSave(save).map(table => [table.name, table]))
+  const tables = new Map(
+    parseSave(save).map(({ name, chains, rules }) => {
+      const byChain = Map.groupBy(rules, ({ chain }) => chain)
+      return [name, new Map([...chains.keys()].map(chain => [chain, byChain.get(chain) ?? []]))]
+    }),
+  )
   return packet => {
     const backends = new Set<string>()
-    const walk = (table: string, chain: string) =>
-      walkChain({ table: tables.get(table)!, packet, backends }, chain) as Verdict
+    const walk = (table: string, chain: string) => walkChain({ chains: tables.get(table)!, packet, backends }, chain)
     const nat = walk('nat', 'PREROUTING')
     if (backends.size > 0) return { backends: [...backends].sort(), onEmpty: 'none' }
     const verdict = nat === 'drop' ? nat : walk('filter', packet.isHere ? 'INPUT' : 'FORWARD')
@@ -43,7 +47,7 @@ export function createWalker(save: string): (packet: Packet) => Fate {
 }
 
 function walkChain(walk: Walk, chain: string): Verdict {
-  for (const rule of walk.table.rules.filter(rule => rule.chain === chain)) {
+  for (const rule of walk.chains.get(chain) ?? []) {
     const match = matches(rule, walk.packet)
     if (match === 'no') continue
     const verdict = follow(walk, rule)
@@ -71,7 +75,7 @@ function follow(walk: Walk, { target, words }: Rule): Verdict {
     case '':
       return 'return'
     default:
-      if (!walk.table.chains.has(target)) throw new Error(`a target that this test does not know: ${words.join(' ')}`)
+      if (!walk.chains.has(target)) throw new Error(`a target that this test does not know: ${words.join(' ')}`)
       return walkChain(walk, target)
   }
 }
