@@ -94,6 +94,11 @@ async function begin(options: AgentOptions, atEnd: (undo: () => void | Promise<v
   const timer = setInterval(() => {
     sweep(options, driver, metrics)
     watchPorts().catch(onFatal)
+    try {
+      kernel.checkPins()
+    } catch (error) {
+      onFatal(error as Error)
+    }
   }, config.sweepSeconds * 1_000)
   atEnd(() => clearInterval(timer))
   return kernel.dataplane.operations

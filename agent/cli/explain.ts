@@ -10,7 +10,7 @@ import { parseTarget, type Target } from '../explain/target.ts'
 import { addressBytes } from '../kernel/address.ts'
 import { askHolder } from '../kernel/exclusive.ts'
 import { FrontendFlag } from '../kernel/layout.gen.ts'
-import { pinFolder } from '../kernel/pins.ts'
+import { type PinFolder, pinFolder } from '../kernel/pins.ts'
 import { serviceOf } from '../reconcile/live.ts'
 import type { AgentState } from '../serve/agent-state.ts'
 import type { Knowledge } from '../serve/knowledge.ts'
@@ -18,7 +18,7 @@ import { bpffsOption, withDataplane } from './bpffs.ts'
 import { explainedText } from './explained-text.ts'
 import { type Format, outputOption, printJson, UserError } from './output.ts'
 import { type LiveService, liveServices } from './services.ts'
-import { agentOf } from './status.ts'
+import { absence, agentOf } from './status.ts'
 
 interface Options {
   readonly from?: string
@@ -112,7 +112,7 @@ async function explainService(bpffs: string, question: Question, dial: boolean):
     const live = liveServices(dataplane).filter(({ service }) => serviceOf(service) === key)
     return { live, ports: explainPorts(question, { dataplane, folder, live, known }) }
   })
-  const findings = [...agentFindings(agent), ...serviceFindings(question, known, ports, live)]
+  const findings = [...agentFindings(agent, folder), ...serviceFindings(question, known, ports, live)]
   return { service: key, findings, ports: dial ? await Promise.all(ports.map(withDials)) : ports }
 }
 
@@ -122,19 +122,19 @@ async function withDials(port: ExplainedPort): Promise<ExplainedPort> {
   return { ...port, findings: [...port.findings, ...(await dialFindings(backends))] }
 }
 
-function agentFindings(agent: AgentState | null): Finding[] {
+function agentFindings(agent: AgentState | null, folder: PinFolder): Finding[] {
   if (agent === null)
     return [
       problem(
-        'no agent runs on this node: what the kernel serves stays as it was, and nobody knows the objects',
-        'Start it',
+        `the agent ${absence(folder.path)}. What the kernel serves stays as it was, and nobody knows the objects`,
+        'Start it, or see its log',
       ),
     ]
   if (!agent.sourceReadable)
-    return [problem('the agent can not read its source: what is below may be old', 'evenkeel status has the reason')]
+    return [problem('the agent can not read its source: what is above may be old', 'evenkeel status has the reason')]
   return agent.healthy
     ? []
-    : [problem('changes wait to be applied: what is below may be old', 'See the log of the agent')]
+    : [problem('changes wait to be applied: what is above may be old', 'See the log of the agent')]
 }
 
 /** What another Service would like to have of this one's harms nobody here. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel status`: is this node's dataplane in place, how full is it, and what was turned away and why. */
 import { Command } from 'commander'
-import { askHolder } from '../kernel/exclusive.ts'
+import { askHolder, isHeld } from '../kernel/exclusive.ts'
 import { type Feature, probeFeatures } from '../kernel/features.ts'
 import { BackendState, FrontendFlag, Reason, reasonName } from '../kernel/layout.gen.ts'
 import { pinFolder } from '../kernel/pins.ts'
@@ -113,7 +113,12 @@ function fillRow({ map, used, size }: Fill): Row {
   return [map, used, size, `${((100 * used) / size).toFixed(1)}%`]
 }
 
-function agentText(agent: AgentState | null): string {
+/** Why an agent does not say how it does. `pins`: its folder. */
+export function absence(pins: string): string {
+  return isHeld({ path: pins }) ? 'runs here, but does not answer: is it stopped, or very busy?' : 'does not run here'
+}
+
+function agentText(agent: AgentState | null, pins: string): string {
   const rows = agent && [
     ['process', `${agent.pid}, version ${agent.version}, since ${agent.startedAt}`],
     ['changes', `${agent.healthy ? 'applied in time' : 'WAIT'}; the last at ${agent.lastApplied ?? 'no time yet'}`],
@@ -123,14 +128,14 @@ function agentText(agent: AgentState | null): string {
     ['errors logged', agent.lastError ? `${agent.errors}, the last at ${agent.lastError.time}` : '0'],
     ...(agent.lastError ? [['', agent.lastError.message]] : []),
   ]
-  return section('Agent', ['what', 'state'], rows ?? [], 'does not run here; what is in the kernel serves on as it is')
+  return section('Agent', ['what', 'state'], rows ?? [], `${absence(pins)}; what is in the kernel serves on as it is`)
 }
 
 /** As it is printed. */
 export function statusText({ agent, pins, maps, sockets, programs, xdp, features, rejected }: Status): string {
   const missing = features.filter(({ present }) => !present)
   return [
-    agentText(agent),
+    agentText(agent, pins),
     section(`Maps, pinned in ${pins}`, ['map', 'used', 'size', 'fill'], maps.map(fillRow), 'none'),
     section(
       'Socket path',

@@ -57,7 +57,7 @@ export async function holdAll(folders: readonly PinFolder[], answer?: Answer): P
 }
 
 /** Whether an agent holds the folder, in this network namespace: as proc(5) shows sockets of the abstract namespace. */
-export function isHeld({ path }: PinFolder): boolean {
+export function isHeld({ path }: Pick<PinFolder, 'path'>): boolean {
   return readFileSync('/proc/net/unix', 'utf8')
     .split('\n')
     .some(line => line.endsWith(` @${markOf(path)}`))

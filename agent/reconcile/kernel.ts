@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The agent's hold on the kernel: objects loaded, maps opened, programs ready to be attached. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
@@ -9,6 +11,7 @@ import { HOOKS, listHooks } from '../kernel/hooks.ts'
 import { MAPS } from '../kernel/layout.gen.ts'
 import { openMap } from '../kernel/maps.ts'
 import { beginMigration, type Migration, type MigrationOptions } from '../kernel/migration.ts'
+import { MismatchError } from '../kernel/mismatch.ts'
 import { cgroupFolder } from '../kernel/mounts.ts'
 import { type LoadedObject, type LoadRequest, loadObject } from '../kernel/objects.ts'
 import { type PinFolder, pinFolder } from '../kernel/pins.ts'
@@ -39,6 +42,11 @@ export interface Kernel {
   /** Takes away a socket path that an earlier configuration had put in place and this one has not. */
   readonly detachSockets: () => void
   readonly destroyStaleSockets: () => void
+  /**
+   * Throws MismatchError when somebody has removed what is pinned: links end with their pins, so that nothing is served by maps that
+   * only this process holds.
+   */
+  readonly checkPins: () => void
   /** Of the socket path: how many are attached, and how many should be. */
   readonly hooks: () => { readonly attached: number; readonly wanted: number }
   close(): void
@@ -68,15 +76,27 @@ function withMaps(config: Config, folder: PinFolder, log: Logger, migration: Mig
   const xdp = xdpProgram(program =>
     load('xdp', { programs: [program], settings: { masquerade: masqueradeOf(config, 'uplink') } }),
   )
+  let hooked = false
   return {
     dataplane,
     devices: attachedDevices({ folder, programs: programs.of, onBegin: () => leaveThem(maps, log) }),
     xdp: xdpUplinks({ folder, mode: config.xdp, dataplane, programFd: xdp.fd }),
     flip: attach => (migration === undefined ? attach() : migration.flip(attach)),
     leaveTranslated: () => leaveThem(maps, log),
-    attachSockets: () => sockets?.attach(),
+    attachSockets() {
+      sockets?.attach()
+      hooked = sockets !== undefined
+    },
     detachSockets() {
       if (sockets === undefined) detachSocketPath(folder)
+    },
+    checkPins() {
+      const missing = missingPin(folder, hooked)
+      if (missing === undefined) return
+      throw new MismatchError(
+        `${missing} is gone: somebody has removed what was pinned, and clients are not served`,
+        'Started again, the agent makes all anew',
+      )
     },
     hooks: () => ({
       attached: listHooks(folder).length,
@@ -104,6 +124,12 @@ function leaveThem(maps: LoadedObject, log: Logger): number {
   } finally {
     foreign.close()
   }
+}
+
+function missingPin(folder: PinFolder, hooked: boolean): string | undefined {
+  const map = join(folder.path, MAPS.frontends.name)
+  if (!existsSync(map)) return map
+  return hooked && listHooks(folder).length < Object.keys(HOOKS).length ? `a link in ${folder.links}` : undefined
 }
 
 interface LoadOptions {

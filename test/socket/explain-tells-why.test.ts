@@ -193,9 +193,14 @@ async function soon(holds: () => Promise<boolean>): Promise<boolean> {
 }
 
 t.test('without an agent the kernel tells', async t => {
+  const told = (await lab.exec('node1', ['evenkeel', 'status', '-o', 'json'])).stdout
+  const { pid } = JSON.parse(told).agent
+  process.kill(pid, 'SIGSTOP')
+  t.match(texts(await explain('web')), [/^the agent runs here, but does not answer/])
+  process.kill(pid, 'SIGCONT')
   await lab.stopAgent('node1')
   const explained = await explain('web')
-  t.match(texts(explained), [/^no agent runs on this node/])
+  t.match(texts(explained), [/^the agent does not run here/])
   t.match(explained.ports[0], {
     name: 'default/web:http/TCP',
     frontends: [{ backends: { length: 2 } }, {}],
