@@ -96,10 +96,21 @@ export function createDriver({
     apply(state.all(), pruned, true)
   }
 
+  /** An empty folder, or another cluster: whoever meant another one should read why everything is gone. */
+  function tellEnding(): void {
+    const known = new Set(state.keys())
+    const ending = [...maps.live.byService.keys()].filter(key => !known.has(key)).sort()
+    if (ending.length === 0) return
+    const shown = ending.slice(0, SHOWN).join(', ')
+    const more = ending.length > SHOWN ? ` and ${ending.length - SHOWN} more` : ''
+    log.warn(`the source does not have Services that were served until now; they end: ${shown}${more}`)
+  }
+
   return {
     update({ services, node, incomplete }) {
       const desired = state.update(services, node === undefined ? undefined : contextOf(node))
       const whole = !pruned && !incomplete
+      if (whole) tellEnding()
       try {
         apply(whole ? state.all() : desired, whole, whole || node !== undefined)
       } catch (error) {
@@ -129,6 +140,9 @@ export function createDriver({
     },
   }
 }
+
+/** Of names in a line of the log. */
+const SHOWN = 5
 
 /** Tells which lines were not there the time before. */
 export function newOnes(): (lines: readonly string[]) => string[] {

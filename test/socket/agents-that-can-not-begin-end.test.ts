@@ -88,3 +88,10 @@ t.test('what served serves on', async t => {
   await lab.startAgent('node1')
   t.equal(log('node1').findLast(({ msg }) => msg === 'applied')?.writes, 0, 'the next start finds all as it was')
 })
+
+t.test('an empty folder is a state like any other, and told', async t => {
+  await lab.stopAgent('node1')
+  const argv = ['evenkeel', 'run', '--config', labPaths(lab.name).config('node1'), '--manifests', '/dev/null']
+  const { stdout } = await lab.exec('node1', ['timeout', '-s', 'TERM', '5', ...argv])
+  t.match(stdout, /WARN +the source does not have Services that were served until now; they end: default\/web\n/)
+})
