@@ -22,7 +22,8 @@ export interface DaemonOptions {
   readonly record: (id: ProcessId) => Promise<void>
 }
 
-const READY_TIMEOUT_MS = 60_000
+/** A kernel in an emulator takes its time: test-kernel/inside gives more. */
+const READY_TIMEOUT_MS = Number(process.env.LAB_READY_SECONDS ?? 60) * 1000
 const LOG_TAIL_LINES = 20
 
 /** Starts it and waits until it is ready, unless told not to. One that ends before throws, with the tail of its log. */

@@ -23,7 +23,7 @@ const manifests = {
 
 /** Who answered, or what went wrong. */
 async function answers(cluster: Cluster, where: string, address: string, port: number, protocol: 'http' | 'udp') {
-  const outcomes = await cluster.dialFrom(where, address, port, { count: COUNT, protocol, timeout: 10_000 })
+  const outcomes = await cluster.dialFrom(where, address, port, { count: COUNT, protocol, timeout: 60_000 })
   return [...new Set(outcomes.map(({ pod, error }) => pod ?? error ?? ''))].toSorted()
 }
 
@@ -55,9 +55,9 @@ prove(
     'pods, the node and clients outside reach backends here and there': isServed,
     'who dials a Service without backends is refused; before kernel 5.18 only from outside': async (t, cluster) => {
       for (const family of FAMILIES) {
-        const [outside] = await cluster.dial(cluster.address('node1', family), PORT + 2)
+        const [outside] = await cluster.dial(cluster.address('node1', family), PORT + 2, { timeout: 60_000 })
         t.equal(outside && seen(outside), 'ECONNREFUSED', `${family}: outside`)
-        const [pod] = await cluster.dialFrom('here', NOBODY[family], 80)
+        const [pod] = await cluster.dialFrom('here', NOBODY[family], 80, { timeout: 20_000 })
         const expected = reached(release(), 5, 18) ? /^ECONNREFUSED$/ : /^(?:timeout|ETIMEDOUT)$/
         t.match(pod && seen(pod), expected, `${family}: a pod`)
       }
