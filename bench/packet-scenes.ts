@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Packets at the tc programs, to be timed: a dataplane with what it takes, and the frames. */
 
+import { FlowState } from '../agent/kernel/layout.gen.ts'
+import { admit } from '../agent/reconcile/known-addresses.ts'
 import { type Case, frameBetween, ipBetween, packetBetween, TCP4, UDP4 } from '../test/bpf/cases.ts'
 import { type Dataplane, type Program, VERDICT } from '../test/bpf/harness.ts'
 import { addService, type Endpoint } from '../test/bpf/services.ts'
@@ -13,6 +15,8 @@ export interface Scene {
   readonly programFd: number
   /** Of the next run. */
   readonly frame: () => Buffer
+  /** After each turn. */
+  readonly tidy?: () => void
 }
 
 function scene(dataplane: Dataplane, name: string, program: Program, frames: readonly Buffer[]): Scene {
@@ -22,8 +26,10 @@ function scene(dataplane: Dataplane, name: string, program: Program, frames: rea
 
 /** From here on every packet of the connection is one of an established flow. */
 function open(dataplane: Dataplane, test: Case, vip: Endpoint, backend: Endpoint): void {
-  for (const flags of ['S', 'A']) must(dataplane, 'tc_pod_ingress', frameBetween(test, test.client, vip, { flags }))
+  const there = (flags: string) => must(dataplane, 'tc_pod_ingress', frameBetween(test, test.client, vip, { flags }))
+  there('S')
   must(dataplane, 'tc_pod_egress', frameBetween(test, backend, test.client, { flags: 'SA' }))
+  there('A')
 }
 
 function must(dataplane: Dataplane, program: Program, frame: Buffer): void {
@@ -79,14 +85,35 @@ export function icmpError(dataplane: Dataplane): Scene {
   return scene(dataplane, 'ICMP error about UDP over IPv4', 'tc_pod_egress', [frame])
 }
 
-/** Every run is a new client's. Ports come round long after their flows have been evicted. */
+/** First packets of as many clients. */
+export function newClients(test: Case, vip: Endpoint, fields: Parameters<typeof frameBetween>[3] = {}): Buffer[] {
+  const [head] = test.client.address.split(/\d+$/)
+  return Array.from({ length: 65_536 }, (_, n) => {
+    const address = `${head}${1 + (n >> 12)}`
+    return frameBetween(test, { address, port: 1_024 + ((n * 7) % 60_000) }, vip, fields)
+  })
+}
+
+/** As the agent does it with flows whose time is over. */
+export function sweepOpening({ flows }: Pick<Dataplane, 'flows'>): void {
+  flows.deleteMany([...flows.entries()].filter(([, { state }]) => state === FlowState.OPENING).map(([key]) => key))
+}
+
+/** Every run is a new client's. */
 export function opening(dataplane: Dataplane, affinity: number): Scene {
   const vip = { address: `10.96.1.${affinity === 0 ? 1 : 2}`, port: 80 }
   const backends = Array.from({ length: 10 }, (_, n) => TCP4.backend(n + 1))
   addService(dataplane, { frontends: [{ ...vip, proto: TCP4.proto }], backends, affinity })
-  const frames = Array.from({ length: 32_000 }, (_, n) => frameBetween(TCP4, { ...TCP4.client, port: 1_024 + n }, vip))
   const what = affinity === 0 ? 'first packet of a flow' : 'first packet of a flow, ClientIP affinity'
-  return scene(dataplane, `TCP over IPv4, ${what}`, 'tc_pod_ingress', frames)
+  const made = scene(dataplane, `TCP over IPv4, ${what}`, 'tc_pod_ingress', newClients(TCP4, vip))
+  return { ...made, tidy: () => sweepOpening(dataplane) }
+}
+
+/** What an agent would have said of the addresses that are there: to programs all others are strangers'. */
+export function learnAddresses(dataplane: Pick<Dataplane, 'addresses' | 'frontends' | 'nodeAddrs'>): void {
+  dataplane.addresses.memory.fill(0)
+  for (const [{ addr }] of dataplane.frontends.entries()) admit(dataplane, addr)
+  for (const [addr] of dataplane.nodeAddrs.entries()) admit(dataplane, addr)
 }
 
 /** So many established flows, met in an order that no cache foresees. */

@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Nanoseconds that a packet costs in the tc programs, above a program that does nothing; and what each part of that is. */
+import { schema } from '../agent/config/schema.ts'
+import { bridge } from '../agent/kernel/bridge.ts'
 import { TCP4, TCP6, UDP4, UDP6 } from '../test/bpf/cases.ts'
 import { type Dataplane, loadDataplane } from '../test/bpf/harness.ts'
 import { difference } from './abba.ts'
 import { compare, type Subject } from './above-nothing.ts'
 import { loadNullProgram } from './null-program.ts'
-import { crowd, established, fragmented, icmpError, opening, type Scene, stranger, unchanged } from './packet-scenes.ts'
+import {
+  crowd,
+  established,
+  fragmented,
+  icmpError,
+  learnAddresses,
+  opening,
+  type Scene,
+  stranger,
+  unchanged,
+} from './packet-scenes.ts'
 import { benchOptions, publish, type Report, type Row, type Target } from './report.ts'
 import { apart, packed, withRunTimes } from './run-time.ts'
 import { applies, build, NO_COMMON_LRU, PARTS, type Variant } from './variants.ts'
@@ -16,15 +28,20 @@ const { rounds: ROUNDS, packets: RUNS } = benchOptions(
 )
 
 const CROWDS = [1, 4_096, 65_536]
-/** Room for the largest crowd, two entries a flow. */
-const CROWD_FLOWS = 262_144
+/** As configured by default: room for the largest crowd, two entries a flow. */
+const { flows: FLOWS, opening: OPENING } = schema.parse({}).sizes
 
 const ESTABLISHED: Target = { must: 250, aim: 150 }
 /** The first packet costs this much more than one of an established flow. */
 const FIRST_EXTRA: Target = { must: 500, aim: 350 }
 
-function apartOf({ name, programFd, frame }: Scene, target?: Target): Subject {
-  return { name, measure: () => apart(programFd, frame, RUNS), ...(target && { target }) }
+function apartOf({ name, programFd, frame, tidy = () => {} }: Scene, target?: Target): Subject {
+  const measure = () => {
+    const ns = apart(programFd, frame, RUNS)
+    tidy()
+    return ns
+  }
+  return { name, measure, ...(target && { target }) }
 }
 
 function packedOf({ name, programFd, frame }: Scene, target?: Target): Subject {
@@ -54,6 +71,7 @@ async function scenes(dataplane: Dataplane, crowds: readonly Scene[]): Promise<R
     apartOf(opening(dataplane, 3_600)),
     ...crowds.map(scene => apartOf(scene)),
   ]
+  learnAddresses(dataplane)
   const method = `${RUNS} packets a turn, each a system call`
   const { measured, report } = await compare({
     part: 'packets, apart',
@@ -118,11 +136,11 @@ async function parts(): Promise<Report> {
 }
 
 async function main(): Promise<void> {
-  const dataplane = loadDataplane()
+  const dataplane = loadDataplane({ flows: FLOWS, opening: Math.floor(OPENING / bridge.possibleCpus()) })
   const file = build(NO_COMMON_LRU)
   const crowded = CROWDS.flatMap(flows => [
-    { flows, what: '', dataplane: loadDataplane({ flows: CROWD_FLOWS }) },
-    { flows, what: ', no common LRU', dataplane: loadDataplane({ flows: CROWD_FLOWS, file }) },
+    { flows, what: '', dataplane: loadDataplane({ flows: FLOWS }) },
+    { flows, what: ', no common LRU', dataplane: loadDataplane({ flows: FLOWS, file }) },
   ])
   const crowds = crowded.map(({ dataplane, flows, what }) => crowd(dataplane, flows, what))
   publish(await withRunTimes(() => scenes(dataplane, crowds)))

@@ -3,12 +3,13 @@
 import { Scope } from '../agent/kernel/layout.gen.ts'
 import { type Case, frameBetween, TCP4, TCP6, UDP4, UDP6 } from '../test/bpf/cases.ts'
 import { type Dataplane, loadDataplane, XDP_VERDICT } from '../test/bpf/harness.ts'
-import { addService, type Endpoint } from '../test/bpf/services.ts'
+import { addService } from '../test/bpf/services.ts'
 import { encodeXdpMd } from '../test/bpf/xdp-md.ts'
 import { inOwnNetwork, run } from '../test/own-network.ts'
 import { MAC, NODE, type Uplinks, upUplinks } from '../test/xdp/uplinks.ts'
 import { compare, type Subject } from './above-nothing.ts'
 import { loadNullProgram } from './null-program.ts'
+import { learnAddresses, newClients, sweepOpening } from './packet-scenes.ts'
 import { benchOptions, publish, type Target } from './report.ts'
 import { apart, packed, withRunTimes } from './run-time.ts'
 import { applies, build, XDP_PARTS } from './variants.ts'
@@ -54,12 +55,25 @@ function apartly(name: string, programFd: number, frames: readonly Buffer[], ifi
 }
 
 /** Every run is a new client's. */
-function opening({ xdp }: Uplinks, test: Case, vip: Endpoint): Buffer[] {
+function opening({ xdp, ifindex }: Uplinks, test: Case): Subject {
+  const vip = { ...test.vip, port: 90 }
   const backends = Array.from({ length: 10 }, (_, n) => test.backend(n + 1))
   addService(xdp, { frontends: [{ ...vip, proto: test.proto, scope: Scope.EXTERNAL }], backends })
-  return Array.from({ length: 32_000 }, (_, n) =>
-    frameBetween(test, { ...test.client, port: 1_024 + n }, vip, { dst: MAC.up0 }),
+  const frames = newClients(test, vip, { dst: MAC.up0 })
+  const { name, measure } = apartly(
+    `${test.name}, first packet of a flow`,
+    xdp.programs.xdp_uplink,
+    frames,
+    ifindex.up0,
   )
+  return {
+    name,
+    measure() {
+      const ns = measure()
+      sweepOpening(xdp)
+      return ns
+    },
+  }
 }
 
 async function measure(part: string, method: string, zeros: readonly [Subject, Subject], subjects: readonly Subject[]) {
@@ -84,6 +98,7 @@ async function main(): Promise<void> {
   const strangers = [TCP4, TCP6].map(
     test => [test, frameBetween(test, test.client, test.stranger, { flags: 'A', dst: MAC.up0 })] as const,
   )
+  learnAddresses(xdp)
   const zero = (name: string) => closely(name, nothing, strangers[0]![1], ifindex.up0)
   await measure(
     `packets, XDP, closely`,
@@ -104,14 +119,7 @@ async function main(): Promise<void> {
       [zeroApart('nothing'), zeroApart('nothing, again')],
       [
         ...frames.map(([test, frame]) => apartly(`${test.name}, established`, fd, [frame], ifindex.up0)),
-        ...[TCP4, TCP6].map(test =>
-          apartly(
-            `${test.name}, first packet of a flow`,
-            fd,
-            opening(uplinks, test, { ...test.vip, port: 90 }),
-            ifindex.up0,
-          ),
-        ),
+        ...[TCP4, TCP6].map(test => opening(uplinks, test)),
         ...strangers.map(([test, frame]) => apartly(`${test.name}, for no Service`, fd, [frame], ifindex.up0)),
       ],
     ),
