@@ -116,7 +116,8 @@ EK_ALWAYS_INLINE bool ek_flow_same(const struct ek_flow *there, const struct ek_
 
 /*
  * Notes a packet on its flow and, when the state changes or a second has passed,
- * on the other direction's entry, which is made again if memory pressure took it.
+ * on the other direction's entry, which is made if it is not there: with the first reply,
+ * or again if memory pressure took it.
  */
 EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *flow)
 {
@@ -124,10 +125,11 @@ EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *f
 	struct ek_flow *partner, *again = ek_partner_of();
 	struct ek_tuple key;
 	__u8 state, flags;
-	bool same;
+	bool same, first;
 	__u64 now;
 
 	ek_flow_next(p, flow, &state, &flags);
+	first = flow->flags & EK_FLOW_REPLY && flow->state == EK_FLOW_OPENING;
 	same = state == flow->state && flags == flow->flags;
 	if (same && tick == flow->tick)
 		return;
@@ -143,15 +145,13 @@ EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *f
 	if (!again)
 		return;
 	ek_flow_partner_value(&p->tuple, flow, again);
-	if (partner) {
-		/* Under memory pressure the key may have gone to another flow. */
-		if (ek_flow_same(partner, again)) {
-			partner->state = state;
-			partner->flags = flags ^ EK_FLOW_REPLY;
-		}
+	/* Under memory pressure the key may have gone to another flow. */
+	if (partner && ek_flow_same(partner, again)) {
+		partner->state = state;
+		partner->flags = flags ^ EK_FLOW_REPLY;
 		return;
 	}
-	bpf_map_update_elem(&ek_flows, &key, again, BPF_NOEXIST);
+	bpf_map_update_elem(&ek_flows, &key, again, first ? BPF_ANY : BPF_NOEXIST);
 }
 
 EK_ALWAYS_INLINE __u8 ek_flow_first_state(const struct ek_packet *p)
@@ -174,17 +174,37 @@ EK_ALWAYS_INLINE __u8 ek_flow_first_state(const struct ek_packet *p)
 #define EK_SNAT_COUNT 4536u
 #define EK_SNAT_TRIES 16
 
+/* No reason to fail: the flow is there, but for the entry of the client's direction. */
+#define EK_FLOW_AGAIN -1
+
+/* True when `there` is the entry of the connection that `reply` is for, and not of one before it.
+ */
+EK_ALWAYS_INLINE bool ek_flow_goes_on(const struct ek_flow *there, const struct ek_flow *reply)
+{
+	return there->state == EK_FLOW_OPENING ||
+	       (there->state != EK_FLOW_CLOSING && reply->state != EK_FLOW_OPENING);
+}
+
+/* A SYN that comes again, before there was an answer. */
+EK_ALWAYS_INLINE bool ek_flow_knocks_again(const struct ek_flow *there, const struct ek_flow *reply)
+{
+	return there->state == EK_FLOW_OPENING && reply->state == EK_FLOW_OPENING &&
+	       there->backend == reply->backend && there->generation == reply->generation;
+}
+
 /*
  * Stores the reply entry under a source port that is free towards the backend,
  * and leaves that port in forward->sport. `ctx`: the flow goes on in this node's
- * name, and must not look like one of the node's own; else NULL. Zero or an ek_reason.
+ * name, and must not look like one of the node's own; else NULL. Zero, EK_FLOW_AGAIN
+ * or an ek_reason.
  */
 EK_ALWAYS_INLINE int ek_flow_store_reply(ek_ctx *ctx, const struct ek_tuple *tuple,
 					 struct ek_flow *forward)
 {
 	struct ek_flow *reply = ek_partner_of(), *there;
 	struct ek_tuple key;
-	__u32 first = bpf_get_prandom_u32();
+	__u32 first = 0;
+	bool same, again;
 	long error;
 
 	if (!reply)
@@ -194,6 +214,8 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(ek_ctx *ctx, const struct ek_tuple *tup
 		/* Packets without a note would have the client's own port. */
 		if (i && forward->flags & EK_FLOW_DSR)
 			return EK_REASON_PORTS_EXHAUSTED;
+		if (i == 1)
+			first = bpf_get_prandom_u32();
 		if (i)
 			forward->sport =
 				bpf_htons(EK_SNAT_FIRST + (first + i * 277) % EK_SNAT_COUNT);
@@ -206,47 +228,65 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(ek_ctx *ctx, const struct ek_tuple *tup
 		if (error != -17 /* EEXIST */)
 			return EK_REASON_FLOW_NOT_STORED;
 		there = bpf_map_lookup_elem(&ek_flows, &key);
-		if (there && (ek_flow_same(there, reply) || there->state == EK_FLOW_CLOSING)) {
+		if (!there)
+			continue;
+		same = ek_flow_same(there, reply);
+		if (same && ek_flow_knocks_again(there, reply)) {
+			there->seen = reply->seen;
+			return EK_FLOW_AGAIN;
+		}
+		if (same || there->state == EK_FLOW_CLOSING) {
+			again = same && ek_flow_goes_on(there, reply);
 			bpf_map_update_elem(&ek_flows, &key, reply, BPF_ANY);
-			return 0;
+			return again ? EK_FLOW_AGAIN : 0;
 		}
 	}
 	return EK_REASON_PORTS_EXHAUSTED;
 }
 
-/* Stores both directions of a new flow; forward->sport may come back changed. Zero or an ek_reason.
+/*
+ * Whether the client's direction gets its entry with the first reply (ek_flow_touch()): a
+ * connection that nobody answers, a forged one at that, costs one entry. A SYN that comes again
+ * is led by the same hash to the same backend, unless it has another source port there; pieces
+ * of a packet have no ports to be led by.
  */
-EK_ALWAYS_INLINE int ek_flow_store(ek_ctx *ctx, const struct ek_tuple *tuple,
-				   struct ek_flow *forward)
+EK_ALWAYS_INLINE bool ek_flow_awaits_reply(const struct ek_packet *p, const struct ek_flow *forward)
+{
+	return forward->state == EK_FLOW_OPENING && !(forward->flags & EK_FLOW_DSR) &&
+	       p->fragment == EK_WHOLE && forward->sport == p->tuple.sport;
+}
+
+/* Stores a new flow; forward->sport may come back changed. Zero, EK_FLOW_AGAIN or an ek_reason. */
+EK_ALWAYS_INLINE int ek_flow_store(ek_ctx *ctx, const struct ek_packet *p, struct ek_flow *forward)
 {
 	struct ek_tuple partner;
-	int reason = ek_flow_store_reply(ctx, tuple, forward);
+	int reason = ek_flow_store_reply(ctx, &p->tuple, forward);
 
-	if (reason)
+	if (reason > 0 || ek_flow_awaits_reply(p, forward))
 		return reason;
-	if (!bpf_map_update_elem(&ek_flows, tuple, forward, BPF_ANY))
-		return 0;
-	ek_flow_partner_key(tuple, forward, &partner);
+	if (!bpf_map_update_elem(&ek_flows, &p->tuple, forward, BPF_ANY))
+		return reason;
+	ek_flow_partner_key(&p->tuple, forward, &partner);
 	bpf_map_delete_elem(&ek_flows, &partner);
 	return EK_REASON_FLOW_NOT_STORED;
 }
 
-/* Takes out the other direction of a flow that is to go. */
-EK_ALWAYS_INLINE void ek_flow_forget_partner(const struct ek_tuple *tuple,
-					     const struct ek_flow *flow)
+/* Takes out both directions of a flow. */
+EK_ALWAYS_INLINE void ek_flow_forget(const struct ek_tuple *tuple, const struct ek_flow *flow)
 {
 	struct ek_tuple partner;
 
 	ek_flow_partner_key(tuple, flow, &partner);
 	bpf_map_delete_elem(&ek_flows, &partner);
+	bpf_map_delete_elem(&ek_flows, tuple);
 }
 
 /*
- * A connection to a pod itself may begin at the port that a flow to the same pod,
- * through a Service, has just ended with: its answers must not look like replies
- * of that flow.
+ * A connection to a pod itself, at the client's port of a flow to the same pod through a
+ * Service: its answers must not look like replies of that flow. One that has ended makes way;
+ * true when there is one that has not.
  */
-EK_ALWAYS_INLINE void ek_flow_make_way(const struct ek_packet *p)
+EK_ALWAYS_INLINE bool ek_flow_in_the_way(const struct ek_packet *p)
 {
 	struct ek_tuple answer = {
 		.saddr = p->tuple.daddr,
@@ -259,12 +299,42 @@ EK_ALWAYS_INLINE void ek_flow_make_way(const struct ek_packet *p)
 	struct ek_flow *reply;
 
 	if (!ek_is_opening_syn(p))
-		return;
+		return false;
 	reply = bpf_map_lookup_elem(&ek_flows, &answer);
-	if (!reply || reply->state != EK_FLOW_CLOSING || !(reply->flags & EK_FLOW_REPLY))
-		return;
-	ek_flow_forget_partner(&answer, reply);
-	bpf_map_delete_elem(&ek_flows, &answer);
+	if (!reply || !(reply->flags & EK_FLOW_REPLY) ||
+	    ek_addr_equal(&reply->saddr, &answer.saddr))
+		return false;
+	if (reply->state != EK_FLOW_CLOSING)
+		return true;
+	ek_flow_forget(&answer, reply);
+	return false;
+}
+
+/*
+ * The other way round: the backend answers the SYN of a flow with what is no answer to one (RFC
+ * 9293 3.10.7.4), because it has a connection with that client and port, of which we do not know.
+ */
+EK_ALWAYS_INLINE bool ek_flow_is_taken(const struct ek_packet *p, const struct ek_flow *flow)
+{
+	return flow->state == EK_FLOW_OPENING && flow->flags & EK_FLOW_REPLY &&
+	       p->tuple.proto == IPPROTO_TCP && !(p->tcp_flags & (EK_TCP_SYN | EK_TCP_RST));
+}
+
+/* Leaves such replies to that connection: the next SYN of the flow gets another source port. */
+EK_ALWAYS_INLINE void ek_flow_yield(const struct ek_packet *p, struct ek_flow *flow)
+{
+	struct ek_tuple partner;
+
+	ek_flow_partner_key(&p->tuple, flow, &partner);
+	bpf_map_delete_elem(&ek_flows, &partner);
+	flow->saddr = p->tuple.saddr;
+	flow->daddr = p->tuple.daddr;
+	flow->sport = p->tuple.sport;
+	flow->dport = p->tuple.dport;
+	flow->service = 0;
+	flow->backend = 0;
+	flow->state = EK_FLOW_ESTABLISHED;
+	flow->flags = EK_FLOW_REPLY | EK_FLOW_ASSURED;
 }
 
 EK_ALWAYS_INLINE void ek_flow_endpoints(const struct ek_flow *flow, struct ek_endpoints *to)

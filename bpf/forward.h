@@ -7,11 +7,14 @@
 #include "fragment.h"
 #include "go_on.h"
 #include "icmp.h"
+#include "lookup.h"
 #include "open.h"
 
 /* After its headers have been written. */
 EK_ALWAYS_INLINE int ek_leave(struct __sk_buff *skb, struct ek_packet *p, __u8 flags, __u32 service)
 {
+	if (!(flags & EK_FLOW_REPLY))
+		ek_set_led(skb);
 	if (flags & EK_FLOW_FORWARD)
 		return ek_go_on(skb, p, service);
 	if (!(flags & EK_FLOW_HAIRPIN))
@@ -115,7 +118,32 @@ EK_ALWAYS_INLINE int ek_undo(struct __sk_buff *skb, struct ek_packet *p)
 	if (p->fragment == EK_LATER_FRAGMENT && !ek_fragment_recall(p, ek_now()))
 		return EK_PASS;
 	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
-	return flow ? ek_follow(skb, p, flow) : EK_PASS;
+	if (!flow)
+		return EK_PASS;
+	if (ek_flow_is_taken(p, flow)) {
+		ek_flow_yield(p, flow);
+		return EK_PASS;
+	}
+	return ek_follow(skb, p, flow);
+}
+
+/* What is for no Service goes its way, with another source port where that would be taken for a
+ * Service's. */
+EK_ALWAYS_INLINE int ek_pass_by(struct __sk_buff *skb, struct ek_packet *p)
+{
+	struct ek_flow *flow = ek_flow_of();
+
+	if (!ek_flow_in_the_way(p) || !flow)
+		return EK_PASS;
+	__builtin_memset(flow, 0, sizeof(*flow));
+	flow->saddr = p->tuple.saddr;
+	flow->daddr = p->tuple.daddr;
+	flow->sport = p->tuple.sport;
+	flow->dport = p->tuple.dport;
+	flow->seen = ek_now();
+	flow->state = EK_FLOW_OPENING;
+	ek_note_stranger(&p->tuple.daddr);
+	return ek_flow_store(NULL, p, flow) > 0 ? EK_PASS : ek_forward(skb, p, flow);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef EK_HOOK_H
 #define EK_HOOK_H
 
+#include <stdbool.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
@@ -34,6 +35,26 @@ static __always_inline __u32 ek_segment(ek_ctx *ctx)
 static __always_inline __u32 ek_ifindex(ek_ctx *ctx)
 {
 	return ctx->ifindex;
+}
+
+/*
+ * The upper byte of skb->tc_index tells egress that ingress has led this packet to where it goes,
+ * so that there is nothing to undo. The lower one is left to others.
+ */
+#define EK_LED	    0xe700
+#define EK_LED_MASK 0xff00
+
+static __always_inline void ek_set_led(ek_ctx *ctx)
+{
+	/* Whole: the verifier takes no writes to a part of it. */
+	volatile __u32 *index = &ctx->tc_index;
+
+	*index = (*index & ~EK_LED_MASK) | EK_LED;
+}
+
+static __always_inline bool ek_is_led(ek_ctx *ctx)
+{
+	return (ctx->tc_index & EK_LED_MASK) == EK_LED;
 }
 
 /* Makes the first bytes readable. Zero or an errno. */

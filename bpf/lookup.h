@@ -7,6 +7,56 @@
 #include "maps.h"
 #include "packet.h"
 
+/* As addressBit() in agent/reconcile/known-addresses.ts. */
+EK_ALWAYS_INLINE __u32 ek_address_bit(const struct ek_addr *addr)
+{
+	__u32 hash = 0;
+
+	for (int i = 0; i < 4; i++) {
+		hash = (hash ^ addr->w[i]) * 0x9e3779b1u;
+		hash ^= hash >> 15;
+	}
+	return hash % EK_ADDRESSES;
+}
+
+/* The byte of the map in which a bit is. */
+EK_ALWAYS_INLINE __u8 *ek_address_byte(__u32 bit)
+{
+	__u32 index = bit / 8 / EK_BLOCK_SIZE;
+	struct ek_block *block = bpf_map_lookup_elem(&ek_addresses, &index);
+
+	return block ? &block->bytes[bit / 8 % EK_BLOCK_SIZE] : NULL;
+}
+
+/* The bits that programs set are behind those of the agent, which knows of no other hand in its
+ * own. */
+EK_ALWAYS_INLINE __u32 ek_stranger_bit(__u32 bit)
+{
+	return EK_ADDRESSES + bit % EK_STRANGERS;
+}
+
+/*
+ * False for what is surely none of ours, so that packets for no Service cost next to nothing.
+ * True also while a flow leads to an address that no Service has any more.
+ */
+EK_ALWAYS_INLINE bool ek_may_be_ours(const struct ek_addr *addr)
+{
+	__u32 bit = ek_address_bit(addr);
+	__u8 *ours = ek_address_byte(bit), *strangers = ek_address_byte(ek_stranger_bit(bit));
+
+	return !ours || !strangers || (*ours | *strangers) & 1 << bit % 8;
+}
+
+/* From now on packets to an address that is no Service's are looked up: there is a flow. */
+EK_ALWAYS_INLINE void ek_note_stranger(const struct ek_addr *addr)
+{
+	__u32 bit = ek_address_bit(addr);
+	__u8 *byte = ek_address_byte(ek_stranger_bit(bit));
+
+	if (byte)
+		*byte |= 1 << bit % 8;
+}
+
 /* The entry that stands for an address as such, whatever the port. */
 EK_ALWAYS_INLINE struct ek_frontend *ek_lookup_address(const struct ek_addr *addr)
 {

@@ -99,6 +99,15 @@ struct {
 	__type(value, __u32);
 } ek_node_addrs SEC(".maps");
 
+/* What may be an address of ours, a bit for each hash; written by the agent through mmap. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, (EK_ADDRESSES + EK_STRANGERS) / 8 / EK_BLOCK_SIZE);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ek_block);
+} ek_addresses SEC(".maps");
+
 /* Devices that lead to other nodes, by interface index. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

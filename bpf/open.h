@@ -31,17 +31,17 @@ EK_ALWAYS_INLINE int ek_open_choose(const struct ek_packet *p, const struct ek_f
 	return 0;
 }
 
-/* Stores both directions. `ctx`: as for ek_flow_store_reply(). Zero or an ek_reason. */
+/* `ctx`: as for ek_flow_store_reply(). Zero or an ek_reason. */
 EK_ALWAYS_INLINE int ek_open_store(ek_ctx *ctx, const struct ek_packet *p, struct ek_flow *flow,
 				   const struct ek_choice *choice)
 {
-	int reason;
+	int reason = ek_flow_store(ctx, p, flow);
 
-	ek_opening_enter(&p->tuple);
-	reason = ek_flow_store(ctx, &p->tuple, flow);
-	if (!reason)
-		ek_report_flow(&p->tuple, flow->service, choice->backend);
-	return reason;
+	if (reason)
+		return reason == EK_FLOW_AGAIN ? 0 : reason;
+	ek_opening_enter(&p->tuple, flow);
+	ek_report_flow(&p->tuple, flow->service, choice->backend);
+	return 0;
 }
 
 #endif

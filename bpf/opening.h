@@ -10,8 +10,8 @@
 #include "flow.h"
 #include "settings.h"
 
-/* Before a flow is stored: there will be room for it that no assured flow has to give. */
-EK_ALWAYS_INLINE void ek_opening_enter(const struct ek_tuple *tuple)
+/* After a flow is stored: there is room for the next that no assured flow has to give. */
+EK_ALWAYS_INLINE void ek_opening_enter(const struct ek_tuple *tuple, const struct ek_flow *forward)
 {
 	__u32 slots = ek_settings.opening, index;
 	struct ek_cpu *cpu = ek_this_cpu();
@@ -25,11 +25,10 @@ EK_ALWAYS_INLINE void ek_opening_enter(const struct ek_tuple *tuple)
 	if (!oldest)
 		return;
 	flow = oldest->proto ? bpf_map_lookup_elem(&ek_flows, oldest) : NULL;
-	if (flow && !(flow->flags & EK_FLOW_ASSURED)) {
-		ek_flow_forget_partner(oldest, flow);
-		bpf_map_delete_elem(&ek_flows, oldest);
-	}
-	*oldest = *tuple;
+	if (flow && !(flow->flags & EK_FLOW_ASSURED))
+		ek_flow_forget(oldest, flow);
+	/* The entry that is there in any case. */
+	ek_flow_partner_key(tuple, forward, oldest);
 }
 
 #endif

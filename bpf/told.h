@@ -111,6 +111,7 @@ EK_ALWAYS_INLINE int ek_told_open(ek_ctx *ctx, struct ek_packet *p, const struct
 {
 	struct ek_frontend *frontend = ek_lookup_dialled(ctx, p);
 	struct ek_flow *flow = ek_flow_of();
+	int reason;
 
 	if (!frontend)
 		return EK_REASON_DSR_UNKNOWN;
@@ -127,8 +128,11 @@ EK_ALWAYS_INLINE int ek_told_open(ek_ctx *ctx, struct ek_packet *p, const struct
 	flow->seen = ek_now();
 	flow->state = ek_flow_first_state(p);
 	flow->flags = EK_FLOW_DSR;
-	ek_opening_enter(&p->tuple);
-	return ek_flow_store(NULL, &p->tuple, flow);
+	reason = ek_flow_store(NULL, p, flow);
+	if (reason)
+		return reason == EK_FLOW_AGAIN ? 0 : reason;
+	ek_opening_enter(&p->tuple, flow);
+	return 0;
 }
 
 EK_ALWAYS_INLINE bool ek_leads_to(const struct ek_flow *flow, const struct ek_tuple *came)
@@ -150,7 +154,7 @@ EK_ALWAYS_INLINE int ek_told_note(ek_ctx *ctx, struct ek_packet *p, const struct
 	if (flow && p->tuple.proto == IPPROTO_TCP && !ek_is_opening_syn(p))
 		return EK_REASON_PORTS_EXHAUSTED;
 	if (flow)
-		ek_flow_forget_partner(&p->tuple, flow);
+		ek_flow_forget(&p->tuple, flow);
 	return ek_told_open(ctx, p, came);
 }
 

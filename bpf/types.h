@@ -86,7 +86,15 @@ struct ek_backend {
 	__u32 flags;	  /* enum ek_backend_flag */
 };
 
-/* A block of the arena that holds all pools. */
+/*
+ * Bits of ek_addresses, each for the hashes of some addresses. The first are the agent's: clear
+ * when no frontend, node or uplink has, or had, such an address. Behind them are those of programs,
+ * for pods whose own connections have flows.
+ */
+#define EK_ADDRESSES (1 << 20)
+#define EK_STRANGERS (1 << 16)
+
+/* A block of the arena that holds all pools, or of ek_addresses. */
 #define EK_BLOCK_SIZE 64
 struct ek_block {
 	__u8 bytes[EK_BLOCK_SIZE];

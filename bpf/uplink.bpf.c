@@ -36,6 +36,8 @@ static __noinline int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p
 	struct ek_flow *flow;
 	int verdict;
 
+	if (!ek_may_be_ours(&p->tuple.daddr))
+		return ek_pass_by(skb, p);
 	if (p->kind == EK_KIND_ICMP_ERROR && ek_follow_icmp(skb, p, &verdict))
 		return verdict;
 	if (p->kind != EK_KIND_PORTS)
@@ -49,15 +51,13 @@ static __noinline int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p
 			ek_tell_news(skb, p, flow);
 			return ek_follow(skb, p, flow);
 		}
-		ek_flow_forget_partner(&p->tuple, flow);
+		ek_flow_forget(&p->tuple, flow);
 	}
 	if (p->fragment == EK_LATER_FRAGMENT)
 		return ek_unknown_fragment(p);
 	frontend = ek_lookup_frontend(&p->tuple, p->family, EK_SCOPE_EXTERNAL);
-	if (!frontend) {
-		ek_flow_make_way(p);
-		return EK_PASS;
-	}
+	if (!frontend)
+		return ek_pass_by(skb, p);
 	if (ek_is_foreign(p))
 		return EK_PASS;
 	if (!ek_is_welcome(p, frontend))
@@ -92,7 +92,7 @@ int tc_uplink_egress(struct __sk_buff *skb)
 {
 	struct ek_packet *p = ek_packet_of(EK_DIR_LEAVE);
 
-	return p && ek_packet_read(skb, p) ? ek_undo(skb, p) : EK_PASS;
+	return p && !ek_is_led(skb) && ek_packet_read(skb, p) ? ek_undo(skb, p) : EK_PASS;
 }
 
 char ek_license[] SEC("license") = "Dual BSD/GPL";

@@ -157,7 +157,7 @@ EK_ALWAYS_INLINE int ek_begin(ek_ctx *ctx, struct ek_packet *p, const struct ek_
 	if (!ek_is_for_xdp(p, flow))
 		return XDP_PASS;
 	if (before)
-		ek_flow_forget_partner(&p->tuple, before);
+		ek_flow_forget(&p->tuple, before);
 	if (ek_open_store(ctx, p, flow, &choice))
 		return XDP_PASS;
 	return ek_follow(ctx, p, flow, false);
@@ -168,7 +168,7 @@ EK_ALWAYS_INLINE int ek_from_outside(ek_ctx *ctx)
 	struct ek_packet *p = ek_packet_of(EK_DIR_ENTER);
 	struct ek_flow *flow;
 
-	if (!p || !ek_packet_read(ctx, p) || !ek_is_plain(p))
+	if (!p || !ek_packet_read(ctx, p) || !ek_is_plain(p) || !ek_may_be_ours(&p->tuple.daddr))
 		return XDP_PASS;
 	flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);
 	return flow && ek_flow_serves(p, flow) ? ek_follow(ctx, p, flow, true)

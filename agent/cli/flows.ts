@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `evenkeel flows`: the connections that the packet path tracks, read from the maps. */
 import { Command } from 'commander'
-import { type Flow, FlowFlag, flowStateName, type Tuple } from '../kernel/layout.gen.ts'
+import { type Flow, FlowFlag, FlowState, flowStateName, type Tuple } from '../kernel/layout.gen.ts'
 import type { Dataplane } from '../reconcile/dataplane.ts'
 import { partnerOf } from '../reconcile/sweep-flows.ts'
 import { bpffsOption, withDataplane } from './bpffs.ts'
@@ -9,6 +9,7 @@ import { type Format, outputOption, printJson, printTable } from './output.ts'
 import { durationText, endpointText, protocolText, wholeNumber } from './text.ts'
 
 export interface LiveFlow {
+  /** "-": of none, but a connection to a pod itself that had to change its port. */
   readonly service: string
   readonly protocol: string
   readonly client: string
@@ -25,10 +26,24 @@ export interface LiveFlow {
 export function liveFlows(dataplane: Dataplane): LiveFlow[] {
   const names = new Map([...dataplane.services.entries()].map(([id, { name }]) => [id, name]))
   const now = process.hrtime.bigint()
-  const forward = [...dataplane.flows.entries()].filter(([, flow]) => !(flow.flags & FlowFlag.REPLY))
-  return forward
+  return [...dataplane.flows.entries()]
+    .flatMap(entry => (isReply(entry) ? unanswered(dataplane, entry) : [entry]))
     .map(([tuple, flow]) => liveFlow(dataplane, names, now, tuple, flow))
     .sort((a, b) => a.idleSeconds - b.idleSeconds)
+}
+
+type Entry = readonly [key: Tuple, flow: Flow]
+
+function isReply([, { flags }]: Entry): boolean {
+  return (flags & FlowFlag.REPLY) !== 0
+}
+
+/** A connection that nobody has answered has the entry for replies only: here as the client's, if it is one. */
+function unanswered(dataplane: Dataplane, [key, flow]: Entry): Entry[] {
+  const forward = partnerOf(key, flow)
+  if (flow.state !== FlowState.OPENING || dataplane.flows.lookup(forward)) return []
+  const ends = { saddr: key.daddr, daddr: key.saddr, sport: key.dport, dport: key.sport }
+  return [[forward, { ...flow, ...ends, flags: flow.flags ^ FlowFlag.REPLY }]]
 }
 
 function liveFlow(
@@ -43,7 +58,7 @@ function liveFlow(
   const client = endpointText(tuple.saddr, tuple.sport)
   const source = endpointText(flow.saddr, flow.sport)
   return {
-    service: names.get(flow.service) ?? `#${flow.service}`,
+    service: flow.service === 0 ? '-' : (names.get(flow.service) ?? `#${flow.service}`),
     protocol: protocolText(tuple.proto),
     client,
     frontend: endpointText(tuple.daddr, tuple.dport),

@@ -929,6 +929,16 @@ export const uplinkCodec: Codec<Uplink> = {
 
 /** Every map, by its name without the prefix. */
 export const MAPS = {
+  addresses: layout({
+    name: 'ek_addresses',
+    type: 2,
+    kind: 'array',
+    perCpu: false,
+    key: u32Codec,
+    value: blockCodec,
+    maxEntries: 2176,
+    flags: 1024,
+  }),
   affinity: layout({
     name: 'ek_affinity',
     type: 9,

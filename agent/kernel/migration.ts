@@ -50,6 +50,7 @@ const AGENTS: ReadonlySet<MapName> = new Set([
   'ranges',
   'uplinks',
   'nodeAddrs',
+  'addresses',
 ])
 
 /** undefined when there is nothing of another version: as nearly always. Throws KernelError. */

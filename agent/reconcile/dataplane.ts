@@ -38,6 +38,8 @@ export interface Dataplane {
   readonly frontends: TypedMap<FrontendKey, Frontend>
   readonly backends: MappedArray<Backend>
   readonly tables: MappedArray<Block>
+  /** A bit for each address that may be ours. */
+  readonly addresses: MappedArray<Block>
   readonly affinity: TypedMap<AffinityKey, Affinity>
   readonly flows: TypedMap<Tuple, Flow>
   readonly nodeAddrs: TypedMap<Addr, number>
@@ -63,6 +65,7 @@ function openDataplane(fd: MapFd, socketFd: MapFd | undefined, writable: boolean
     frontends: openMap(MAPS.frontends, fd('frontends'), options),
     backends: mapArray(MAPS.backends, fd('backends'), { operations, writable }),
     tables: mapArray(MAPS.tables, fd('tables'), { operations, writable }),
+    addresses: mapArray(MAPS.addresses, fd('addresses'), { operations, writable }),
     affinity: openMap(MAPS.affinity, fd('affinity'), options),
     flows: openMap(MAPS.flows, fd('flows'), options),
     nodeAddrs: openMap(MAPS.nodeAddrs, fd('nodeAddrs'), options),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Which ids are still named by flows, affinity entries and sockets. */
+import type { Tuple } from '../kernel/layout.gen.ts'
 import type { Dataplane } from './dataplane.ts'
 
 export interface NamedIds {
@@ -7,11 +8,12 @@ export interface NamedIds {
   readonly backends: ReadonlySet<number>
 }
 
-/** Reads these maps whole, in batches. */
-export function namedIds(dataplane: Dataplane): NamedIds {
+/** Reads these maps whole, in batches. `onFlow` is told of each flow's key. */
+export function namedIds(dataplane: Dataplane, onFlow: (key: Tuple) => void): NamedIds {
   const services = new Set<number>()
   const backends = new Set<number>()
-  for (const [, flow] of dataplane.flows.entries()) {
+  for (const [key, flow] of dataplane.flows.entries()) {
+    onFlow(key)
     services.add(flow.service)
     backends.add(flow.backend)
   }

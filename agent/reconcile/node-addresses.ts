@@ -3,6 +3,7 @@
 import { addressBytes } from '../kernel/address.ts'
 import type { DeviceAddress } from '../kernel/devices.ts'
 import type { Dataplane } from './dataplane.ts'
+import { admit } from './known-addresses.ts'
 
 /** Writes what differs: those that serve nodePorts. */
 export function syncNodeAddresses(
@@ -17,6 +18,7 @@ export function syncNodeAddresses(
   const there = new Map([...dataplane.nodeAddrs.entries()].map(([key, ifindex]) => [hex(key), { key, ifindex }]))
   const missing = [...keys].filter(([key, { ifindex }]) => there.get(key)?.ifindex !== ifindex)
   const surplus = [...there].filter(([key]) => !keys.has(key))
+  for (const { address } of addresses) admit(dataplane, addressBytes(address))
   if (missing.length > 0)
     dataplane.nodeAddrs.updateMany(missing.map(([, { address, ifindex }]) => [addressBytes(address), ifindex]))
   if (surplus.length > 0) dataplane.nodeAddrs.deleteMany(surplus.map(([, { key }]) => key))

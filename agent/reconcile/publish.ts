@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The step of a change that clients see: names and frontends in, then those that are no longer wanted out. */
 import { bytesOf, frontendKey, serviceIn } from './keys.ts'
+import { admit } from './known-addresses.ts'
 import type { FrontendText, Live } from './live.ts'
 import { type Pass, putAddress } from './prepare.ts'
 
@@ -13,6 +14,7 @@ export function publish(pass: Pass, whole: boolean): void {
   }
   for (const port of pass.removed) for (const text of port.frontends) pass.drops.set(text, port.id)
   moveAddresses(pass, whole)
+  for (const text of pass.puts.keys()) admit(dataplane, frontendKey(text).addr)
   if (pass.puts.size > 0) dataplane.frontends.updateEncoded(bytesOf(pass.puts.keys()), bytesOf(pass.puts.values()))
   for (const [text, value] of pass.puts) live.frontends.set(text, value)
   dropFrontends(pass)

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /** After a restart: what is in the pinned maps, so that ids stay and nothing is written that is there already. */
-import { FrontendFlag, type Frontend as FrontendValue, type Range } from '../kernel/layout.gen.ts'
+import { Dir, FrontendFlag, type Frontend as FrontendValue, type Range } from '../kernel/layout.gen.ts'
 import type { Arena } from './arena.ts'
 import type { BackendSlots } from './backend-slots.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { IdPool } from './ids.ts'
 import { keyText, valueText } from './keys.ts'
+import { admit } from './known-addresses.ts'
 import { addPort, emptyLive, type FrontendText, type Live, type LivePort, type LiveTable } from './live.ts'
 import { POD_RANGES } from './masquerade.ts'
 import { namedIds } from './named.ts'
 import { NO_RANGES, type RangeText, rangeText } from './ranges.ts'
 import { blocksOf } from './table.ts'
+
+/** What entries have that name nothing. */
+const NO_ID = 0
 
 export interface Pools {
   readonly slots: BackendSlots
@@ -74,6 +78,7 @@ function restoreFrontends(dataplane: Dataplane, pools: Pools, live: Live, byId: 
   for (const [key, value] of dataplane.frontends.entries()) {
     const port = byId.get(value.service)
     const text = keyText(key)
+    admit(dataplane, key.addr)
     live.frontends.set(text, valueText(value))
     if (value.flags & FrontendFlag.ADDRESS) live.addresses.set(text, 0)
     if (port === undefined) continue
@@ -100,13 +105,15 @@ function readTable(dataplane: Dataplane, value: FrontendValue): LiveTable {
   return { pool: value.pool, run, slots: value.slots, wide, ids, verified: false }
 }
 
-/** Ids that are free, but that some flow or affinity entry still names, must not be given out. */
+/** Ids that are free, but that some flow or affinity entry still names, must not be given out; and what flows lead to stays ours. */
 function restNamed(dataplane: Dataplane, pools: Pools): void {
-  const named = namedIds(dataplane)
+  const named = namedIds(dataplane, ({ dir, daddr }) => {
+    if (dir === Dir.ENTER) admit(dataplane, daddr)
+  })
   rest(pools.services, named.services)
   rest(pools.backends, named.backends)
 }
 
 function rest(pool: IdPool, named: ReadonlySet<number>): void {
-  for (const id of named) if (!pool.isUsed(id)) pool.release(id)
+  for (const id of named) if (id !== NO_ID && !pool.isUsed(id)) pool.release(id)
 }

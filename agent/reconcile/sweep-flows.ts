@@ -19,7 +19,7 @@ import { rawMap } from '../kernel/maps.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { Count, Named, Timeouts } from './sweep.ts'
 
-/** Flows that stay, by state: of the two entries of each the one in the client's direction. */
+/** Flows that stay, by state: of the two entries of each the one in the client's direction; while it opens, the one for replies. */
 export type FlowStates = ReadonlyMap<FlowState, number>
 
 export interface SweptFlows extends Count {
@@ -44,7 +44,7 @@ export async function sweepFlows(
   const states: number[] = []
   const stays = (state: number, flags: number) => {
     left++
-    if (!(flags & FlowFlag.REPLY)) states[state] = (states[state] ?? 0) + 1
+    if ((state === FlowState.OPENING) === ((flags & FlowFlag.REPLY) !== 0)) states[state] = (states[state] ?? 0) + 1
   }
   for (const { keys, values, count } of readChunks(map)) {
     const time = now()

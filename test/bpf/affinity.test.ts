@@ -6,7 +6,7 @@ import { BackendState } from '../../agent/kernel/layout.gen.ts'
 import { CASES, type Case, frameBetween, TCP4 } from './cases.ts'
 import { type Dataplane, loadDataplane } from './harness.ts'
 import { addService, type Endpoint, type Service, type ServiceFields, setBackend, setPool } from './services.ts'
-import { backendOf, flowOf } from './tuples.ts'
+import { destinationOf } from './tuples.ts'
 
 const dataplane = loadDataplane()
 t.teardown(() => dataplane.close())
@@ -18,8 +18,7 @@ let nextPort = 10_000
 /** Opens a flow from a port that was not used yet, and says which backend has it. */
 function dial(plane: Dataplane, test: Case, vip: Endpoint, address = test.client.address): string {
   const client = { address, port: nextPort++ }
-  plane.run('tc_pod_ingress', frameBetween(test, client, vip))
-  return backendOf(flowOf(plane, test, client, vip)!).address
+  return destinationOf(plane.run('tc_pod_ingress', frameBetween(test, client, vip)).frame).address
 }
 
 function dialMany(test: Case, vip: Endpoint, times: number, address = test.client.address): string[] {

@@ -6,7 +6,7 @@ import { FlowFlag } from '../../agent/kernel/layout.gen.ts'
 import { type Case, frameBetween, TCP4, TCP6, UDP4, UDP6 } from './cases.ts'
 import { type Dataplane, loadDataplane, VERDICT } from './harness.ts'
 import { addService, type Endpoint } from './services.ts'
-import { backendOf, flowOf } from './tuples.ts'
+import { backendOf, destinationOf, flowOf, tupleOf } from './tuples.ts'
 
 /** Entries; each connection has two. */
 const FLOWS = 4096
@@ -25,15 +25,15 @@ function backends({ vip }: Case): Endpoint[] {
 }
 
 const send = (dataplane: Dataplane, test: Case, client: Endpoint, flags: string) =>
-  dataplane.run('tc_pod_ingress', frameBetween(test, client, test.vip, { flags })).verdict
+  dataplane.run('tc_pod_ingress', frameBetween(test, client, test.vip, { flags }))
 
-const answer = (dataplane: Dataplane, test: Case, client: Endpoint, flags: string) =>
-  dataplane.run('tc_pod_egress', frameBetween(test, backendOf(flowOf(dataplane, test, client)!), client, { flags }))
+const answer = (dataplane: Dataplane, test: Case, backend: Endpoint, client: Endpoint) =>
+  dataplane.run('tc_pod_egress', frameBetween(test, backend, client, { flags: 'SA' }))
 
 /** For UDP the flags mean nothing. */
 function shakeHands(dataplane: Dataplane, test: Case, client: Endpoint): void {
-  send(dataplane, test, client, 'S')
-  answer(dataplane, test, client, 'SA')
+  const { frame } = send(dataplane, test, client, 'S')
+  answer(dataplane, test, destinationOf(frame), client)
   send(dataplane, test, client, 'A')
 }
 
@@ -54,7 +54,7 @@ function clients(test: Case, count: number): Endpoint[] {
 /** Those whose backend is another one now, or that are gone. */
 function lost(dataplane: Dataplane, test: Case, before: ReadonlyMap<Endpoint, Endpoint>): number {
   return [...before].filter(([client, { address }]) => {
-    const flow = flowOf(dataplane, test, client)
+    const flow = dataplane.flows.lookup(tupleOf(test, client, test.vip))
     return flow === undefined || backendOf(flow).address !== address
   }).length
 }
@@ -92,10 +92,9 @@ t.test('a client that comes in the middle of it is served', async t => {
     const client = { address: '192.0.2.7', port: 2000 + i }
     const between = (part: number) => flood(dataplane, TCP4, 100, (i * 4 + part) * 100)
     between(0)
-    send(dataplane, TCP4, client, 'S')
-    const backend = backendOf(flowOf(dataplane, TCP4, client)!)
+    const backend = destinationOf(send(dataplane, TCP4, client, 'S').frame)
     between(1)
-    const { frame } = answer(dataplane, TCP4, client, 'SA')
+    const { frame } = answer(dataplane, TCP4, backend, client)
     if (i === 0)
       t.equal(
         [...frame.subarray(26, 30)].join('.'),
@@ -126,7 +125,7 @@ t.test('ICMP answers are limited', async t => {
   const dataplane = loadDataplane({ icmp: 10 })
   t.teardown(() => dataplane.close())
   addService(dataplane, { frontends: [{ ...UDP4.vip, proto: UDP4.proto }], backends: [] })
-  const verdicts = clients(UDP4, 500).map(client => send(dataplane, UDP4, client, ''))
+  const verdicts = clients(UDP4, 500).map(client => send(dataplane, UDP4, client, '').verdict)
   const answered = verdicts.filter(verdict => verdict === VERDICT.REDIRECT).length
   const most = 10 * bridge.possibleCpus() * 2
   t.ok(answered >= 10 && answered <= most, `${answered} of 500 were answered: 10 a CPU, in one second or two`)

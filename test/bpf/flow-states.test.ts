@@ -117,6 +117,24 @@ for (const test of [TCP4, TCP6]) {
     }
   })
 
+  t.test(`${test.name}: a connection has one entry until it is answered, however often the client knocks`, async t => {
+    const { send, client } = connection(t, test)
+    const connections = () => dataplane.counters.sum(service.id)!.connections
+    const before = connections()
+    send('> S')
+    const backend = backendOf(flowOf(dataplane, test, client)!)
+    const forward = () => dataplane.flows.lookup(tupleOf(test, client, test.vip))
+    const reply = () => dataplane.flows.lookup(tupleOf(test, backend, client, Dir.LEAVE))
+    t.equal(forward(), undefined, 'none for the client')
+    t.equal(reply()?.state, OPENING, 'one for the reply')
+    send('> S')
+    t.equal(forward(), undefined, 'the same after another SYN')
+    t.equal(connections() - before, 1n, 'which is counted once')
+    send('< SA')
+    t.equal(forward()?.state, ESTABLISHED, 'both after the answer')
+    t.same(backendOf(forward()!), backend)
+  })
+
   t.test(`${test.name}: packets of an unknown connection are taken up as established`, async t => {
     const { send, state } = connection(t, test)
     send('> PA')

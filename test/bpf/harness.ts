@@ -2,6 +2,7 @@
 /** The real programs, loaded with maps of their own, and frames run through them (BPF_PROG_TEST_RUN). Nothing is attached or pinned. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { mapArray } from '../../agent/kernel/array.ts'
 import { type BpfObject, bridge, type TestRunResult } from '../../agent/kernel/bridge.ts'
 import { parseBtf } from '../../agent/kernel/btf.ts'
 import type { MapLayout } from '../../agent/kernel/codec.ts'
@@ -77,6 +78,8 @@ export interface LoadOptions {
   readonly opening?: number
   /** ICMP answers a second and CPU; default 0: no limit. */
   readonly icmp?: number
+  /** The caller says which addresses may be ours (admit() of agent/reconcile/known-addresses.ts); default: all may. */
+  readonly knowsAddresses?: boolean
   /** Default tc. */
   readonly object?: ObjectName
   /** Path of another build of it. */
@@ -95,6 +98,7 @@ export function loadDataplane(options: LoadOptions = {}) {
   const out = Buffer.alloc(70_000)
   const ctxOut = Buffer.alloc(SKB_SIZE)
   const maps = openMaps(object)
+  if (!options.shared && !options.knowsAddresses) maps.addresses.memory.fill(0xff)
   return {
     ...maps,
     /** Descriptors by name. */
@@ -155,6 +159,7 @@ const NAMES = [
   'flows',
   'foreign',
   'fragments',
+  'addresses',
   'nodeAddrs',
   'uplinks',
   'ranges',
@@ -175,6 +180,7 @@ function openMaps(object: BpfObject) {
     flows: open(MAPS.flows),
     foreign: open(MAPS.foreign),
     fragments: open(MAPS.fragments),
+    addresses: mapArray(MAPS.addresses, fdOf(MAPS.addresses)),
     nodeAddrs: open(MAPS.nodeAddrs),
     uplinks: open(MAPS.uplinks),
     ranges: open(MAPS.ranges),

@@ -113,6 +113,7 @@ for (const test of CASES) {
   t.test(test.name, async t => {
     addService(dataplane, { frontends: [{ ...test.vip, proto: test.proto }], backends: [test.backend(1)] })
     dataplane.run('tc_pod_ingress', frameBetween(test, test.client, test.vip))
+    dataplane.run('tc_pod_egress', frameBetween(test, test.backend(1), test.client, { flags: 'SA' }))
     for (const way of waysOf(test)) {
       for (const kind of KINDS[test.version])
         translates(t, test, way, kind, { ttl: 3, payload: Buffer.alloc(101, 7) }, 1500)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Whether a program treated a frame, however broken, as it may: what is not for a Service leaves as it came; in a translated packet
- * only addresses, ports and checksums differ, and every checksum is as right or wrong as before; an answer is a right ICMP error.
+ * Whether a program treated a frame, however broken, as it may: what is not for a Service leaves as it came, or what is for a backend
+ * itself from another port; in a translated packet only addresses, ports and checksums differ, and every checksum is as right or
+ * wrong as before; an answer is a right ICMP error.
  */
 import { addressText } from '../packet/address.ts'
 import { checkPacket } from '../packet/check.ts'
@@ -26,6 +27,7 @@ export const TREATMENTS = [
   'dropped',
   'translated',
   'error translated',
+  'from another port',
   'hairpin',
   'refused',
   'reset',
@@ -37,6 +39,7 @@ export function judge(program: Program, frame: Buffer, outcome: Outcome, known: 
   const isSame = outcome.verdict === VERDICT.PASS && outcome.frame.equals(frame)
   const before = parseFrame(frame)
   if (!before || !isOurs(program, before, known)) {
+    if (before && !isSame && isForBackend(before, known)) return expectOtherPort(frame, before, outcome)
     if (!isSame) throw new Error('not for a Service, but changed or stopped')
     return 'foreign'
   }
@@ -69,6 +72,24 @@ function isOurs(program: Program, packet: Packet, known: Known): boolean {
     address !== undefined && set.has(addressText(address))
   if (program === 'tc_pod_ingress') return has(known.services, ends?.dst) || has(known.services, inner?.src)
   return has(known.backends, ends?.src) || has(known.backends, inner?.dst)
+}
+
+/** A connection to a backend itself, or an error about one. */
+function isForBackend(packet: Packet, { backends }: Known): boolean {
+  const to = quoted(packet)?.src ?? packet.ip?.dst
+  return to !== undefined && backends.has(addressText(to))
+}
+
+/** A Service's flow has the port that it came from. */
+function expectOtherPort(frame: Buffer, before: Packet, { verdict, frame: out }: Outcome): Treatment {
+  const after = parseFrame(out)
+  if (verdict !== VERDICT.PASS || !after?.ip) throw new Error('not for a Service, but stopped')
+  expectTranslated(frame, before, out, after)
+  const [was, is] = [endsOf(before.ethernet), endsOf(after.ethernet)]
+  const stays = was && is && was.src.equals(is.src) && was.dst.equals(is.dst)
+  // An error goes where what it quotes came from.
+  if (!stays && !quoted(before)) throw new Error('not for a Service, but led elsewhere')
+  return 'from another port'
 }
 
 /** From the fixed header, also when what follows is broken. */

@@ -28,5 +28,6 @@ for (const test of CASES.filter(({ proto }) => proto === PROTO.TCP))
 
     send(client, 'S')
     t.ok(flowOf(dataplane, test, client, vip), 'a SYN begins a flow of ours')
+    dataplane.run('tc_pod_egress', frameBetween(test, test.backend(1), client, { flags: 'SA' }))
     t.notSame(send(client, 'A').frame, middle, 'which goes on as one')
   })

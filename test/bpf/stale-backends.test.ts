@@ -35,11 +35,12 @@ for (const test of CASES) {
   const service = addService(dataplane, fields)
   const pool = members.map((member, i) => ({ ...member, id: service.backends[i]! }))
 
-  /** A client whose flow's backend has left the pool and changed since. */
+  /** A client whose open flow's backend has left the pool and changed since. */
   function clientOfChanged(change: BackendFields) {
     const client = { ...test.client, port: nextPort++ }
     dataplane.run('tc_pod_ingress', frameBetween(test, client, vip))
     const flow = flowOf(dataplane, test, client, vip)!
+    dataplane.run('tc_pod_egress', frameBetween(test, backendOf(flow), client, { flags: 'SA' }))
     const old = pool.find(({ id }) => id === flow.backend)!
     const others = pool.filter(member => member !== old)
     setPool(dataplane, service.id, fields, others)

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * ek_addresses: a bit for the hash of each address that may be ours, so that programs let all other packets pass at once. It is set
+ * before anything else says that the address is ours. Nothing clears it: an address that is ours no longer may have flows, and
+ * costs its packets two look-ups.
+ */
+import type { Dataplane } from './dataplane.ts'
+
+/** In bpf/types.h. */
+const EK_ADDRESSES = 1 << 20
+
+/** As ek_address_bit() in bpf/lookup.h; `address`: 16 bytes. */
+export function addressBit(address: Uint8Array): number {
+  let hash = 0
+  for (let i = 0; i < 16; i += 4) {
+    const word = address[i]! | (address[i + 1]! << 8) | (address[i + 2]! << 16) | (address[i + 3]! << 24)
+    hash = Math.imul(hash ^ word, 0x9e3779b1)
+    hash ^= hash >>> 15
+  }
+  return (hash >>> 0) % EK_ADDRESSES
+}
+
+/** Makes programs look further when a packet is for this address: 16 bytes. */
+export function admit({ addresses }: Pick<Dataplane, 'addresses'>, address: Uint8Array): void {
+  const bit = addressBit(address)
+  const [byte, mask] = [bit >> 3, 1 << (bit & 7)]
+  if (addresses.memory[byte]! & mask) return
+  addresses.memory[byte]! |= mask
+  addresses.operations.updates++
+}
