@@ -148,7 +148,7 @@ EK_ALWAYS_INLINE int ek_dial_choose(const struct ek_dial *dial, struct ek_sock *
 	frontend = ek_lookup_frontend(&tuple, dial->family, EK_SCOPE_CLUSTER);
 	if (!frontend)
 		return EK_ALLOW;
-	if (!frontend->slots) {
+	if (!frontend->size) {
 		if (frontend->flags & EK_FRONTEND_ADDRESS && chosen->flags & EK_SOCK_CONNECTED &&
 		    ek_dial_is_address_test(dial))
 			return EK_ALLOW;

@@ -51,24 +51,19 @@ EK_ALWAYS_INLINE __u8 *ek_arena_at(__u32 table, __u32 offset)
 EK_ALWAYS_INLINE __u32 ek_table_lookup(const struct ek_frontend *frontend, __u32 hash)
 {
 	/* Lemire's multiply-shift: as even as a modulo, without a division. */
-	__u32 slot = (__u64)hash * frontend->slots >> 32;
-	__u32 ids = frontend->backends * 4;
-	__u32 offset, index;
+	__u32 slot = (__u64)hash * frontend->size >> 32;
+	__u32 backends = frontend->backends;
+	__u32 width = backends <= 1 << 4 ? 4 : backends <= 1 << 8 ? 8 : 16;
+	__u32 bit = slot * width, offset, index;
 	__u8 *block;
 
-	if (frontend->flags & EK_FRONTEND_WIDE) {
-		offset = ids + slot * 2;
-		block = ek_arena_at(frontend->table, offset);
-		if (!block)
-			return 0;
-		index = *(__u16 *)(block + (offset & (EK_BLOCK_SIZE - 2)));
-	} else {
-		offset = ids + slot;
-		block = ek_arena_at(frontend->table, offset);
-		if (!block)
-			return 0;
-		index = block[offset & (EK_BLOCK_SIZE - 1)];
-	}
+	/* Two bytes have the slot, whatever its width. */
+	offset = backends * 4 + bit / 16 * 2;
+	block = ek_arena_at(frontend->table, offset);
+	if (!block)
+		return 0;
+	index = *(__u16 *)(block + (offset & (EK_BLOCK_SIZE - 2)));
+	index = index >> bit % 16 & ((1 << width) - 1);
 	offset = index * 4;
 	block = ek_arena_at(frontend->table, offset);
 	if (!block)

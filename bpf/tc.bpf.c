@@ -65,7 +65,7 @@ EK_ALWAYS_INLINE int ek_from_pod(struct __sk_buff *skb, struct ek_packet *p)
 		return EK_PASS;
 	if (!ek_is_welcome(p, frontend))
 		return ek_drop(p, frontend->service, EK_REASON_SOURCE_RANGE);
-	if (!frontend->slots)
+	if (!frontend->size)
 		return ek_nobody(skb, p, frontend);
 	return ek_open(skb, p, frontend, ek_choose_source);
 }

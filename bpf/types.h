@@ -16,7 +16,7 @@
 /* Bumped when a pinned map changes its layout. Part of the pins' path: agents carry what they
  * find under another number over, by the names of fields. An enum, because BTF has no #defines. */
 enum ek_layout {
-	EK_LAYOUT_VERSION = 2,
+	EK_LAYOUT_VERSION = 3,
 };
 
 /* An IPv6 address, or an IPv4 address mapped into ::ffff:0:0/96 (RFC 4291 2.5.5.2). */
@@ -42,7 +42,6 @@ struct ek_frontend_key {
 };
 
 enum ek_frontend_flag {
-	EK_FRONTEND_WIDE = 1,	 /* slots are 16 bits wide, else 8 */
 	EK_FRONTEND_DROP = 2,	 /* when the pool is empty: drop, else refuse */
 	EK_FRONTEND_ADDRESS = 4, /* no Service port: refuse */
 	EK_FRONTEND_RANGES = 8,	 /* only for clients in ek_ranges */
@@ -51,13 +50,14 @@ enum ek_frontend_flag {
 
 /*
  * Where a frontend leads. A pool is a run of blocks of ek_tables that starts at
- * block `table`: first `backends` backend ids of 32 bits each, then `slots`
- * Maglev slots, each an index into these ids.
+ * block `table`: first `backends` backend ids of 32 bits each, then `size`
+ * Maglev slots, each an index into these ids: of 4 bits for up to 16 backends
+ * (the low ones of a byte first), of 8 for up to 256, else of 16.
  */
 struct ek_frontend {
 	__u32 service;	/* id of the Service port, index into ek_counters */
 	__u32 table;	/* first block */
-	__u32 slots;	/* M, a prime; 0: the pool is empty */
+	__u32 size;	/* slots, M; 0: the pool is empty */
 	__u32 backends; /* ids at the start of the run */
 	__u32 affinity; /* ClientIP time-out in seconds; 0: none */
 	__u8 pool;	/* bit of ek_backend.pools that this frontend asks for */

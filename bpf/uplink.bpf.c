@@ -62,7 +62,7 @@ static __noinline int ek_from_outside(struct __sk_buff *skb, struct ek_packet *p
 		return EK_PASS;
 	if (!ek_is_welcome(p, frontend))
 		return ek_drop(p, frontend->service, EK_REASON_SOURCE_RANGE);
-	if (!frontend->slots)
+	if (!frontend->size)
 		return ek_nobody(skb, p, frontend);
 	p->direct = frontend->flags & EK_FRONTEND_DSR && !unanswered && !ek_is_masqueraded(p) &&
 		    p->tuple.proto != IPPROTO_SCTP;

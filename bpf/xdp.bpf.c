@@ -15,7 +15,7 @@
 #define EK_XDP_FLOW                                                                                \
 	(EK_FLOW_REPLY | EK_FLOW_FIN_FORWARD | EK_FLOW_FIN_REPLY | EK_FLOW_FORWARD |               \
 	 EK_FLOW_ANSWERED | EK_FLOW_ASSURED)
-#define EK_XDP_FRONTEND (EK_FRONTEND_WIDE | EK_FRONTEND_DROP | EK_FRONTEND_RANGES)
+#define EK_XDP_FRONTEND (EK_FRONTEND_DROP | EK_FRONTEND_RANGES)
 
 /* A whole packet with ports, without VLAN tags, IPv4 options or IPv6 extensions. */
 EK_ALWAYS_INLINE bool ek_is_plain(const struct ek_packet *p)
@@ -147,7 +147,7 @@ EK_ALWAYS_INLINE int ek_begin(ek_ctx *ctx, struct ek_packet *p, const struct ek_
 	struct ek_flow *flow = ek_flow_of();
 	struct ek_choice choice = {};
 
-	if (!flow || !frontend || !frontend->slots || frontend->flags & ~EK_XDP_FRONTEND)
+	if (!flow || !frontend || !frontend->size || frontend->flags & ~EK_XDP_FRONTEND)
 		return XDP_PASS;
 	if (ek_is_foreign(p) || !ek_is_welcome(p, frontend) || !ek_is_ours(ctx))
 		return XDP_PASS;

@@ -61,7 +61,7 @@ function liveService(
 }
 
 function backendsOf(dataplane: Dataplane, value: Frontend): string[] {
-  if (value.slots === 0) return []
+  if (value.size === 0) return []
   const ids = dataplane.tables.view(value.table, Math.ceil((value.backends * 4) / dataplane.tables.stride))
   return Array.from({ length: value.backends }, (_, i) => {
     const backend = dataplane.backends.read(ids.readUInt32LE(i * 4))

@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { askHolder, isHeld } from '../kernel/exclusive.ts'
 import { type Feature, probeFeatures } from '../kernel/features.ts'
-import { BackendState, FrontendFlag, Reason, reasonName } from '../kernel/layout.gen.ts'
+import { BackendState, Reason, reasonName } from '../kernel/layout.gen.ts'
 import { pinFolder } from '../kernel/pins.ts'
 import type { Dataplane } from '../reconcile/dataplane.ts'
 import { blocksOf } from '../reconcile/table.ts'
@@ -65,11 +65,7 @@ export async function agentOf(bpffs: string): Promise<AgentState | null> {
 
 function fills({ frontends, backends, tables, services, flows, affinity, sockets }: Dataplane): Fill[] {
   const values = [...frontends.entries()].map(([, value]) => value)
-  const runs = new Map(
-    values
-      .filter(value => value.slots > 0)
-      .map(v => [v.table, blocksOf(v.backends, v.slots, (v.flags & FrontendFlag.WIDE) !== 0)]),
-  )
+  const runs = new Map(values.filter(value => value.size > 0).map(v => [v.table, blocksOf(v.backends, v.size)]))
   const blocks = [...runs.values()].reduce((sum, n) => sum + n, 0)
   return [
     { map: frontends.layout.name, used: values.length, size: frontends.maxEntries },

@@ -6,28 +6,47 @@ import { crc32 } from 'node:zlib'
 const BLOCK_BYTES = 64
 
 /** Another one whenever the same backends get other slots: tables of before are then filled anew. */
-const TABLE_VERSION = 1
+const TABLE_VERSION = 2
 const SEAL_BYTES = 4
 
+/** Bits of a slot: as few as can name every backend, as ek_table_lookup takes it. */
+function slotBits(backends: number): 4 | 8 | 16 {
+  if (backends <= 1 << 4) return 4
+  return backends <= 1 << 8 ? 8 : 16
+}
+
+/** Of a run, without what fills its last block. */
+export function runBytes(backends: number, slots: number): number {
+  return backends * 4 + Math.ceil((slots * slotBits(backends)) / 8)
+}
+
 /**
- * The ids (32 bits), then the slots (8 or 16 bits, as they are), both in the order of this machine's bytes, as the kernel reads
- * them; then zeros up to a multiple of 64 bytes. The last four bytes are a seal, where they are to spare: the CRC-32 of ids and
- * slots. It tells an agent that starts that the run was written whole, without filling the table again.
+ * The ids (32 bits), then the slots, both in the order of this machine's bytes, as the kernel reads them; then zeros up to a multiple of
+ * 64 bytes. The last four bytes are a seal, where they are to spare: the CRC-32 of ids and slots. It tells an agent that starts
+ * that the run was written whole, without filling the table again.
  */
 export function encodeRun(backendIds: ArrayLike<number>, slots: Uint8Array | Uint16Array): Uint8Array {
-  const idBytes = backendIds.length * 4
-  const used = idBytes + slots.byteLength
+  const count = backendIds.length
+  const used = runBytes(count, slots.length)
   const run = new Uint8Array(Math.ceil(used / BLOCK_BYTES) * BLOCK_BYTES)
-  const ids = new Uint32Array(run.buffer, 0, backendIds.length)
-  for (let i = 0; i < ids.length; i++) ids[i] = backendIds[i]!
-  run.set(new Uint8Array(slots.buffer, slots.byteOffset, slots.byteLength), idBytes)
+  const ids = new Uint32Array(run.buffer, 0, count)
+  for (let i = 0; i < count; i++) ids[i] = backendIds[i]!
+  if (slotBits(count) === 4) packHalves(slots, run, count * 4)
+  else run.set(new Uint8Array(slots.buffer, slots.byteOffset, slots.byteLength), count * 4)
   if (run.length - used >= SEAL_BYTES) sealOf(run).setUint32(0, crc32(run.subarray(0, used), TABLE_VERSION))
   return run
 }
 
+/** Two slots a byte, the first one in the low bits. */
+function packHalves(slots: ArrayLike<number>, run: Uint8Array, at: number): void {
+  const whole = slots.length >> 1
+  for (let i = 0; i < whole; i++) run[at + i] = slots[2 * i]! | (slots[2 * i + 1]! << 4)
+  if (slots.length % 2 === 1) run[at + whole] = slots[2 * whole]!
+}
+
 /** Whether a run has its seal and it is right. */
-export function isSealed(run: Uint8Array, backends: number, slots: number, wide: boolean): boolean {
-  const used = backends * 4 + slots * (wide ? 2 : 1)
+export function isSealed(run: Uint8Array, backends: number, slots: number): boolean {
+  const used = runBytes(backends, slots)
   if (run.length - used < SEAL_BYTES) return false
   return sealOf(run).getUint32(0) === crc32(run.subarray(0, used), TABLE_VERSION)
 }

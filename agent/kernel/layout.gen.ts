@@ -91,7 +91,6 @@ export function flowStateName(value: number): string {
 
 /** enum ek_frontend_flag */
 export const FrontendFlag = {
-  WIDE: 1,
   DROP: 2,
   ADDRESS: 4,
   RANGES: 8,
@@ -104,7 +103,7 @@ export function frontendFlagNames(bits: number): string[] {
 
 /** enum ek_layout */
 export const Layout = {
-  VERSION: 2,
+  VERSION: 3,
 } as const
 export type Layout = (typeof Layout)[keyof typeof Layout]
 export function layoutName(value: number): string {
@@ -555,7 +554,7 @@ export const fragmentKeyCodec: Codec<FragmentKey> = {
 export interface Frontend {
   readonly service: number
   readonly table: number
-  readonly slots: number
+  readonly size: number
   readonly backends: number
   readonly affinity: number
   readonly pool: number
@@ -564,7 +563,7 @@ export interface Frontend {
 export function encodeFrontend(value: Frontend, to: Buffer, at = 0): void {
   to.writeUInt32LE(value.service, at)
   to.writeUInt32LE(value.table, at + 4)
-  to.writeUInt32LE(value.slots, at + 8)
+  to.writeUInt32LE(value.size, at + 8)
   to.writeUInt32LE(value.backends, at + 12)
   to.writeUInt32LE(value.affinity, at + 16)
   to.writeUInt8(value.pool, at + 20)
@@ -575,7 +574,7 @@ export function decodeFrontend(from: Buffer, at = 0): Frontend {
   return {
     service: from.readUInt32LE(at),
     table: from.readUInt32LE(at + 4),
-    slots: from.readUInt32LE(at + 8),
+    size: from.readUInt32LE(at + 8),
     backends: from.readUInt32LE(at + 12),
     affinity: from.readUInt32LE(at + 16),
     pool: from.readUInt8(at + 20),
@@ -589,7 +588,7 @@ export const frontendCodec: Codec<Frontend> = {
   fields: [
     { path: 'service', offset: 0, size: 4, type: 'u32' },
     { path: 'table', offset: 4, size: 4, type: 'u32' },
-    { path: 'slots', offset: 8, size: 4, type: 'u32' },
+    { path: 'size', offset: 8, size: 4, type: 'u32' },
     { path: 'backends', offset: 12, size: 4, type: 'u32' },
     { path: 'affinity', offset: 16, size: 4, type: 'u32' },
     { path: 'pool', offset: 20, size: 1, type: 'u8' },

@@ -18,8 +18,8 @@ export type FrontendValueText = string
 export interface LiveTable {
   readonly pool: number
   readonly run: Run
-  readonly slots: number
-  readonly wide: boolean
+  /** Slots. */
+  readonly size: number
   /** Backend ids, in the order of the run. */
   readonly ids: readonly number[]
   /** False for one that was found after a restart and has not been looked at yet. */

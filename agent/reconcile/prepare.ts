@@ -148,14 +148,13 @@ function frontendValue(
 ): FrontendValue {
   const filtered = port.sourceRanges !== undefined && kind === 'loadBalancer'
   const flags =
-    (table?.wide ? FrontendFlag.WIDE : 0) |
     (onEmpty === 'drop' ? FrontendFlag.DROP : 0) |
     (filtered ? FrontendFlag.RANGES : 0) |
     (forwarding === 'dsr' ? FrontendFlag.DSR : 0)
   return {
     service,
     table: table?.run.start ?? 0,
-    slots: table?.slots ?? 0,
+    size: table?.size ?? 0,
     backends: table?.ids.length ?? 0,
     affinity: port.affinitySeconds,
     pool,
@@ -166,7 +165,7 @@ function frontendValue(
 const ADDRESS_VALUE = valueText({
   service: 0,
   table: 0,
-  slots: 0,
+  size: 0,
   backends: 0,
   affinity: 0,
   pool: 0,

@@ -84,7 +84,7 @@ function restoreFrontends(dataplane: Dataplane, pools: Pools, live: Live, byId: 
     if (port === undefined) continue
     port.frontends.push(text)
     port.affinity = value.affinity
-    if (value.slots > 0) restoreTable(pools, live, port, readTable(dataplane, value))
+    if (value.size > 0) restoreTable(pools, live, port, readTable(dataplane, value))
   }
 }
 
@@ -98,11 +98,10 @@ function restoreTable(pools: Pools, live: Live, port: Found, table: LiveTable): 
 }
 
 function readTable(dataplane: Dataplane, value: FrontendValue): LiveTable {
-  const wide = (value.flags & FrontendFlag.WIDE) !== 0
-  const run = { start: value.table, blocks: blocksOf(value.backends, value.slots, wide) }
+  const run = { start: value.table, blocks: blocksOf(value.backends, value.size) }
   const bytes = dataplane.tables.view(run.start, run.blocks)
   const ids = Array.from({ length: value.backends }, (_, i) => bytes.readUInt32LE(i * 4))
-  return { pool: value.pool, run, slots: value.slots, wide, ids, verified: false }
+  return { pool: value.pool, run, size: value.size, ids, verified: false }
 }
 
 /** Ids that are free, but that some flow or affinity entry still names, must not be given out; and what flows lead to stays ours. */

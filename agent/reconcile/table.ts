@@ -2,7 +2,7 @@
 /** A pool's selection table on its way into the arena. */
 import type { Backend } from '../compile/compiled.ts'
 import { maglevTable } from '../compile/maglev.ts'
-import { encodeRun, isSealed } from '../compile/run.ts'
+import { encodeRun, isSealed, runBytes } from '../compile/run.ts'
 import { BLOCK_SIZE } from '../kernel/layout.gen.ts'
 import type { Arena } from './arena.ts'
 import type { Dataplane } from './dataplane.ts'
@@ -10,8 +10,8 @@ import type { LiveTable } from './live.ts'
 import { sameIds } from './place-backends.ts'
 
 /** Blocks of a run of `backends` ids and `slots` slots. */
-export function blocksOf(backends: number, slots: number, wide: boolean): number {
-  return Math.ceil((backends * 4 + slots * (wide ? 2 : 1)) / BLOCK_SIZE)
+export function blocksOf(backends: number, slots: number): number {
+  return Math.ceil(runBytes(backends, slots) / BLOCK_SIZE)
 }
 
 export interface Pool {
@@ -36,7 +36,7 @@ export function placeTable(
   if (members.length === 0) return undefined
   // An id has one meaning as long as it is in use: the same ids are the same members.
   const same = live !== undefined && sameIds(live.ids, ids)
-  if (same && (live.verified || isSealed(viewOf(dataplane, live), ids.length, live.slots, live.wide)))
+  if (same && (live.verified || isSealed(viewOf(dataplane, live), ids.length, live.size)))
     return live.verified ? live : { ...live, ids, verified: true }
   const slots = maglevTable(members)
   const bytes = encodeRun(ids, slots)
@@ -45,7 +45,7 @@ export function placeTable(
     return { ...live, ids, verified: true }
   const run = arena.take(blocks)
   dataplane.tables.writeBytes(run.start, bytes)
-  return { pool, run, slots: slots.length, wide: slots.BYTES_PER_ELEMENT === 2, ids, verified: true }
+  return { pool, run, size: slots.length, ids, verified: true }
 }
 
 function viewOf({ tables }: Dataplane, { run }: LiveTable): Buffer {

@@ -10,21 +10,27 @@ export interface Member extends Endpoint {
 
 export interface PoolRun {
   readonly bytes: Buffer
-  readonly slots: number
-  /** Slots of 16 bits. */
-  readonly wide: boolean
+  /** Slots. */
+  readonly size: number
 }
 
 export function poolRun(members: readonly Member[]): PoolRun {
   const table = members.length === 0 ? new Uint8Array(0) : maglevTable(members)
-  const wide = table instanceof Uint16Array
+  const bits = bitsOf(members.length)
   const ids = 4 * members.length
-  const size = ids + table.length * (wide ? 2 : 1)
-  const bytes = Buffer.alloc(Math.ceil(size / BLOCK_SIZE) * BLOCK_SIZE)
+  const bytes = Buffer.alloc(Math.ceil((ids + (table.length * bits) / 8) / BLOCK_SIZE) * BLOCK_SIZE)
   for (const [i, { id }] of members.entries()) bytes.writeUInt32LE(id, 4 * i)
   for (const [slot, index] of table.entries()) {
-    if (wide) bytes.writeUInt16LE(index, ids + 2 * slot)
-    else bytes.writeUInt8(index, ids + slot)
+    const at = ids + Math.floor((slot * bits) / 8)
+    if (bits === 16) bytes.writeUInt16LE(index, at)
+    else if (bits === 8) bytes.writeUInt8(index, at)
+    else bytes[at]! |= slot % 2 === 0 ? index : index << 4
   }
-  return { bytes, slots: table.length, wide }
+  return { bytes, size: table.length }
+}
+
+/** As bpf/types.h says at struct ek_frontend. */
+function bitsOf(backends: number): 4 | 8 | 16 {
+  if (backends > 256) return 16
+  return backends > 16 ? 8 : 4
 }

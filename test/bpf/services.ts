@@ -84,19 +84,18 @@ export function setPool(
   members: readonly (Endpoint & { readonly id: number })[],
 ): void {
   const next = idsOf(dataplane)
-  const { bytes, slots, wide } = poolRun(members)
+  const { bytes, size } = poolRun(members)
   const table = next.block
   for (let at = 0; at < bytes.length; at += BLOCK_SIZE)
     dataplane.tables.update(next.block++, bytes.subarray(at, at + BLOCK_SIZE))
   const flags =
-    (wide ? FrontendFlag.WIDE : 0) |
     (fields.drop ? FrontendFlag.DROP : 0) |
     (fields.ranges ? FrontendFlag.RANGES : 0) |
     (fields.dsr ? FrontendFlag.DSR : 0)
   const value: Frontend = {
     service,
     table,
-    slots,
+    size,
     backends: members.length,
     affinity: fields.affinity ?? 0,
     pool: 0,
@@ -133,7 +132,7 @@ export function addAddress(dataplane: Dataplane, address: string): void {
   const value: Frontend = {
     service: 0,
     table: 0,
-    slots: 0,
+    size: 0,
     backends: 0,
     affinity: 0,
     pool: 0,

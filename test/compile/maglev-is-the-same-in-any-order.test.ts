@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import { crc32 } from 'node:zlib'
 import t from 'tap'
 import { maglevTable } from '../../agent/compile/maglev.ts'
-import { owners, randomBits, randomSet } from './maglev-sets.ts'
+import { neighbours, owners, randomBits, randomSet } from './maglev-sets.ts'
 
 t.test('the set decides, not its order', t => {
   const random = randomBits(11)
-  for (const count of [2, 10, 100, 300]) {
+  for (const count of [2, 10, 13, 14, 100, 300, 2_000]) {
     const set = randomSet(count, random)
     const shuffled = [...set.slice(count / 2), ...set.slice(0, count / 2).reverse()]
     t.same(owners(maglevTable(shuffled), shuffled), owners(maglevTable(set), set), `${count} backends`)
@@ -44,7 +45,9 @@ t.test('the table is what it was', t => {
   ]
   t.equal(
     Buffer.from(maglevTable(set).subarray(0, 24)).toString('hex'),
-    '000002010201010002020002000002010101020201000202',
+    '010202000201010200020001000002010101000201000101',
   )
+  const sums = [10, 14, 100, 300, 2_000].map(count => crc32(Buffer.from(maglevTable(neighbours(count)).buffer)))
+  t.same(sums, [2_740_536_188, 323_671_719, 633_347_926, 1_897_622_381, 2_383_402_181])
   t.end()
 })

@@ -15,7 +15,7 @@ function keyOf(i: number): FrontendKey {
 }
 
 function frontendOf(i: number): Frontend {
-  return { service: i, table: 2 * i, slots: 307, backends: 3, affinity: 0, pool: 0, flags: 0 }
+  return { service: i, table: 2 * i, size: 307, backends: 3, affinity: 0, pool: 0, flags: 0 }
 }
 
 function frontends(maxEntries = 2 * COUNT, options: MapOptions = {}): TypedMap<FrontendKey, Frontend> {

@@ -25,5 +25,5 @@ t.test('a Service that does not fit is named, and the others are served', async 
     },
   ])
   t.same([...maps.live.ports.keys()], ['default/small:http/TCP', 'default/late:http/TCP'])
-  t.equal(maps.arena.used, 6, 'two tables of one id and 127 slots: what was begun for the other is taken back')
+  t.equal(maps.arena.used, 2, 'two tables of one id and one slot: what was begun for the other is taken back')
 })

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { crc32 } from 'node:zlib'
 import t from 'tap'
 import { writesOf } from '../../agent/kernel/operations.ts'
 import { reconciler } from '../../agent/reconcile/reconciler.ts'
@@ -46,7 +47,7 @@ t.test('ids stay over a restart, and what nobody wants any more goes', async t =
 
 t.test('a table that a crash left half-written is written again', async t => {
   const broken = open()
-  const table = [...broken.frontends.entries()].find(([, value]) => value.slots > 0)?.[1].table ?? 0
+  const table = [...broken.frontends.entries()].find(([, value]) => value.size > 0)?.[1].table ?? 0
   broken.tables.writeBytes(table, Buffer.alloc(64, 0xff))
   const dataplane = open()
   // The ids at the start of the run were hit: they name nothing, so the run is another one.
@@ -66,10 +67,27 @@ t.test('a slot that says something else is found, and the table is written anew'
   broken.tables.writeBytes(table, run)
   const dataplane = open()
   reconciler(dataplane).apply(desired(web), true)
-  const blocks = Math.ceil((3 * 4 + 509 + 4) / 64)
+  const blocks = Math.ceil((3 * 4 + 652 + 4) / 64)
   const writes = writesOf(dataplane.operations)
   t.ok(writes > 0 && writes <= blocks + 1, 'a new run and its frontend at most, where the bytes differ')
   const again = open()
   reconciler(again).apply(desired(web), true)
   t.equal(writesOf(again.operations), 0)
+})
+
+t.test('tables that another version has filled by another rule are filled anew, though they are whole', async t => {
+  const before = open()
+  reconciler(before).apply(desired(web), true)
+  const value = [...before.frontends.entries()].find(([, { backends }]) => backends === 3)![1]
+  const blocks = Math.ceil((3 * 4 + 652 + 4) / 64)
+  const ours = Buffer.from(before.tables.view(value.table, blocks))
+  const theirs = Buffer.from(ours)
+  theirs.fill(0x21, 3 * 4, 3 * 4 + 652)
+  theirs.writeUInt32BE(crc32(theirs.subarray(0, 3 * 4 + 652), 1), theirs.length - 4)
+  before.tables.writeBytes(value.table, theirs)
+  const dataplane = open()
+  reconciler(dataplane).apply(desired(web), true)
+  const now = [...dataplane.frontends.entries()].find(([, { backends }]) => backends === 3)![1]
+  t.not(now.table, value.table, 'in another place: programs read the old one until the frontend leads there')
+  t.same(dataplane.tables.view(now.table, blocks), ours)
 })

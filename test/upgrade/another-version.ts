@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The project as another version might be: another number, and fields in the middle of what flows and backends are. */
+/**
+ * The project as another version might be: another number, fields in the middle of what flows and backends are, and other tables under
+ * another name, which neither version can read in the other's place.
+ */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,6 +26,16 @@ const PATCHES: readonly Patch[] = [
   ['bpf/types.h', /(sizeof\(struct ek_backend\) == )32/, '$136'],
   ['bpf/types.h', /(struct ek_sock \{\n\tstruct ek_addr addr;\n)/, '$1\t__u32 mark;\n'],
   ['bpf/types.h', /(sizeof\(struct ek_sock\) == )32/, '$136'],
+  ['bpf/types.h', '__u32 size;	/* slots', '__u32 places;	/* slots'],
+  ...['dial.h', 'select.h', 'tc.bpf.c', 'uplink.bpf.c', 'xdp.bpf.c'].map(
+    file => [`bpf/${file}`, 'frontend->size', 'frontend->places'] as const,
+  ),
+  ['agent/reconcile/prepare.ts', /\bsize: (table|0)/g, 'places: $1'],
+  ['agent/reconcile/restore.ts', /\bvalue\.size/g, 'value.places'],
+  ['agent/cli/services.ts', 'value.size', 'value.places'],
+  ['agent/cli/status.ts', /\b(v|value)\.size/g, '$1.places'],
+  ['agent/compile/populate.ts', 'CELLS = 1_303', 'CELLS = 1_009'],
+  ['agent/compile/run.ts', 'TABLE_VERSION = 2', 'TABLE_VERSION = 3'],
   ['agent/reconcile/backend-slots.ts', 'addr, port, state: stateOf', 'addr, port, weight: 1, state: stateOf'],
 ]
 
