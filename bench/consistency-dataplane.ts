@@ -18,7 +18,8 @@ interface Endpoint {
 type Backend = string
 
 export interface ServedDataplane {
-  serve(backends: readonly Endpoint[]): void
+  /** Addresses, each with the port of all. */
+  serve(backends: readonly string[]): void
   /** So many new connections: where each is led. */
   connect(clients: number): readonly Backend[]
   /** The next packet of each of these. */
@@ -35,24 +36,34 @@ export function servedDataplane(folder: string): ServedDataplane {
   const object = loadObject({ file: OBJECT, folder: pinFolder(folder), settings, sizes: { flows: 65_536 } })
   const dataplane = dataplaneOf(object)
   const maps = reconciler(dataplane)
-  const program = object.programFd('tc_pod_ingress')
+  const [ingress, egress] = [object.programFd('tc_pod_ingress'), object.programFd('tc_pod_egress')]
   const out = Buffer.alloc(4_096)
 
-  function send(client: number, flags: string): Backend {
-    const source = { address: `10.1.${client >> 8}.${client & 255}`, port: 40_000 }
-    const data = frameBetween(TCP4, source, TCP4.vip, { flags })
+  function run(program: number, data: Buffer): void {
     const { errno } = bridge.testRun(program, { data, dataOut: out, flags: 0 })
-    if (errno < 0) throw new Error(`can't run tc_pod_ingress: errno ${-errno}`)
+    if (errno < 0) throw new Error(`can't run a packet through tc: errno ${-errno}`)
+  }
+
+  function send(client: number, flags: string): Backend {
+    run(ingress, frameBetween(TCP4, clientOf(client), TCP4.vip, { flags }))
     return out.toString('hex', DESTINATION, DESTINATION + 4)
   }
 
-  const sendAll = (clients: number, flags: string) => Array.from({ length: clients }, (_, i) => send(i, flags))
+  /** What has no answer yet is no connection. */
+  function connect(client: number): Backend {
+    const backend = send(client, 'S')
+    const from = { address: Buffer.from(backend, 'hex').join('.'), port: PORT }
+    run(egress, frameBetween(TCP4, from, clientOf(client), { flags: 'SA' }))
+    return backend
+  }
+
+  const each = (clients: number, one: (client: number) => Backend) => Array.from({ length: clients }, (_, i) => one(i))
   return {
     serve: backends => void maps.apply(new Map([[KEY, service(backends)]]), true),
-    connect: clients => sendAll(clients, 'S'),
-    goOn: clients => sendAll(clients, 'A'),
+    connect: clients => each(clients, connect),
+    goOn: clients => each(clients, client => send(client, 'A')),
     close() {
-      bridge.close(program)
+      for (const program of [ingress, egress]) bridge.close(program)
       dataplane.close()
       object.close()
     },
@@ -60,8 +71,14 @@ export function servedDataplane(folder: string): ServedDataplane {
 }
 
 const KEY = 'bench/web'
+/** Of all backends. */
+const PORT = 8_080
 
-function service(endpoints: readonly Endpoint[]): CompiledService {
+function clientOf(client: number): Endpoint {
+  return { address: `10.1.${client >> 8}.${client & 255}`, port: 40_000 }
+}
+
+function service(addresses: readonly string[]): CompiledService {
   const { address, port } = TCP4.vip
   const frontend = {
     address,
@@ -72,7 +89,7 @@ function service(endpoints: readonly Endpoint[]): CompiledService {
     pool: 0,
     onEmpty: 'refuse',
   } as const
-  const backends = endpoints.map(endpoint => ({ ...endpoint, pools: 1, local: false }))
+  const backends = addresses.map(at => ({ address: at, port: PORT, pools: 1, local: false }))
   const web = {
     name: `${KEY}/TCP`,
     port: '',

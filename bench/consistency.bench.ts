@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How many choices move when a backend comes or goes, against the fewest that can, and whether connections stay where they are. */
 import { mkdirSync, rmSync } from 'node:fs'
-import { maglevTable } from '../agent/compile/maglev.ts'
+import { maglevTable, tableSize } from '../agent/compile/maglev.ts'
 import { servedDataplane } from './consistency-dataplane.ts'
 import { benchOptions, publish, type Row, type Target } from './report.ts'
 
@@ -10,14 +10,16 @@ const { clients: CLIENTS } = benchOptions('What moves when a backend comes or go
 })
 
 const COUNTS = [2, 3, 10, 100, 1_000]
+/** One more, and the table has more slots or wider ones. */
+const GROWING = [1, 13, 16, 26, 256]
 /** The number that the target is about. */
 const JUDGED = 10
 const BEYOND: Target = { must: 2.5, aim: 1 }
 const BROKEN: Target = { must: 0, aim: 0 }
-/** Points at which two tables are compared, of whatever size: the hash is a number, of which a slot is a part. */
-const POINTS = 1 << 18
-/** Removals, each of another backend. */
-const TRIES = 10
+/** Tables that are compared with one of a backend less, for each number: one or another goes. */
+const CHANGES = 200
+/** Of more backends fewer, as their tables differ less from each other. */
+const SLOTS = 10_000_000
 
 interface Endpoint {
   readonly address: string
@@ -30,62 +32,59 @@ function endpoint(number: number): Endpoint {
   return { address: `10.77.${scattered >> 8}.${scattered & 255}`, port: 8080 }
 }
 
-/** The owner of each point, as a number of endpoint(). */
-function owners(numbers: readonly number[]): Int32Array {
-  const table = maglevTable(numbers.map(endpoint))
-  return Int32Array.from({ length: POINTS }, (_, i) => numbers[table[Math.floor((i * table.length) / POINTS)]!]!)
-}
-
-/** Per cent of points that move though their backend stays (a removal), or though not to the new one (an addition). */
-function beyond(before: Int32Array, after: Int32Array, changed: number): number {
+/**
+ * Per cent of all hashes whose backend is another one when the last of these backends is there than when it is not, though it is not
+ * itself either of the two.
+ */
+function beyond(numbers: readonly number[]): number {
+  const few = maglevTable(numbers.slice(0, -1).map(endpoint))
+  const many = maglevTable(numbers.map(endpoint))
+  const last = numbers.length - 1
+  // A slot of the smaller table is so many of the larger one.
+  const slots = Math.max(few.length, many.length)
   let moved = 0
-  for (let i = 0; i < POINTS; i++) {
-    const needs = before[i] === changed || after[i] === changed
-    if (before[i] !== after[i] && !needs) moved++
+  for (let i = 0; i < slots; i++) {
+    const owner = many[Math.floor((i * many.length) / slots)]!
+    if (owner !== last && owner !== few[Math.floor((i * few.length) / slots)]) moved++
   }
-  return (100 * moved) / POINTS
+  return (100 * moved) / slots
 }
 
-function numbersUpTo(count: number): readonly number[] {
-  return Array.from({ length: count }, (_, i) => i)
+function numbersFrom(first: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => first + i)
 }
 
 function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / values.length
 }
 
-function slotRows(count: number): Row[] {
-  const all = numbersUpTo(count)
-  const whole = owners(all)
-  const tries = Math.min(TRIES, count)
-  const gone = numbersUpTo(tries).map(i => Math.floor((i * count) / tries))
-  const removal = gone.map(one => beyond(whole, owners(all.filter(number => number !== one)), one))
-  const added = count + 1
-  const addition = beyond(whole, owners([...all, added]), added)
-  const judged = count === JUDGED ? { target: BEYOND } : {}
-  const ideal = (share: number) => `beyond the ${(100 / share).toFixed(1)} % that must`
-  return [
-    {
-      what: `${count} backends, one goes: slots that move`,
-      value: mean(removal),
-      unit: '%',
-      ...judged,
-      note: ideal(count),
-    },
-    { what: `${count} backends, one comes: slots that move`, value: addition, unit: '%', note: ideal(count + 1) },
-  ]
+/** In the mean over sets of so many backends, of which one is the one that comes or goes. */
+function change(count: number): number {
+  const changes = Math.max(5, Math.min(CHANGES, Math.floor(SLOTS / tableSize(count))))
+  return mean(numbersFrom(0, changes).map(i => beyond(numbersFrom((i * count) % 60_000, count))))
+}
+
+function slotRow(count: number, what: 'goes' | 'comes'): Row {
+  const larger = what === 'goes' ? count : count + 1
+  return {
+    what: `${count} backends, one ${what}: slots that move`,
+    value: change(larger),
+    unit: '%',
+    ...(count === JUDGED ? { target: BEYOND } : {}),
+    note: `beyond the ${(100 / larger).toFixed(1)} % that must`,
+  }
 }
 
 /** Connections through the real program and the agent's own maps. */
 function connectionRows(count: number, folder: string): Row[] {
   const plane = servedDataplane(folder)
   try {
-    const all = numbersUpTo(count).map(endpoint)
+    const all = numbersFrom(0, count).map(number => endpoint(number).address)
     plane.serve(all)
     const before = plane.connect(CLIENTS)
     plane.serve(all.toSpliced(count >> 1, 1))
     const afterRemoval = plane.goOn(CLIENTS)
-    plane.serve([...all.toSpliced(count >> 1, 1), endpoint(count + 1)])
+    plane.serve([...all.toSpliced(count >> 1, 1), endpoint(count + 1).address])
     const afterAddition = plane.goOn(CLIENTS)
     const broken = before.filter((backend, i) => backend !== afterRemoval[i] || backend !== afterAddition[i]).length
     const what = `${count} backends, one goes and another comes: connections of ${CLIENTS} that break`
@@ -100,12 +99,13 @@ function main(): void {
   const rows = COUNTS.flatMap(count => {
     mkdirSync(folder)
     try {
-      return [...slotRows(count), ...connectionRows(count, folder)]
+      return [slotRow(count, 'goes'), slotRow(count, 'comes'), ...connectionRows(count, folder)]
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
   })
-  const method = `slots: means over ${TRIES} removals, exact for their tables; connections: TCP through tc_pod_ingress by test-run`
+  rows.push(...GROWING.map(count => slotRow(count, 'comes')))
+  const method = `slots: means over ${CHANGES} sets (fewer of many backends), exact for their tables; connections: TCP through tc_pod_ingress by test-run`
   const report = { part: 'consistency', method, rows, controls: [] }
   publish(report)
 }

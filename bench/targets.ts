@@ -40,7 +40,11 @@ const GOALS: readonly Goal[] = [
   { what: 'agent RSS at that size', part: /^control plane$/, row: /^10000 .*: RSS/ },
   { what: 'restart with nothing changed: map writes', part: /^control plane$/, row: /^10000 .* changed: writes$/ },
   { what: 'flows that move when another backend goes', part: /^consistency$/, row: /connections of \d+ that break$/ },
-  { what: 'slots that move beyond the ideal, n = 10', part: /^consistency$/, row: /^10 backends, one goes: slots/ },
+  {
+    what: 'slots that move beyond the ideal, n = 10',
+    part: /^consistency$/,
+    row: /^10 backends, one (goes|comes): slots/,
+  },
 ]
 
 export interface Score {

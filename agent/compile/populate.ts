@@ -68,6 +68,11 @@ export function populate(slots: Slots, walks: readonly Walk[]): void {
   const cell = slots.length / CELLS
   const share = Math.floor(slots.length / count)
   begin(walks, share)
+  if (count === 2) duel(slots)
+  else walk(slots, count, cell, share)
+}
+
+function walk(slots: Slots, count: number, cell: number, share: number): void {
   if (slots.length > taken.length) taken = new Uint8Array(slots.length)
   walkFreely(count, Math.floor(share / cell))
   const opened = settle(cell)
@@ -86,6 +91,44 @@ function begin(walks: readonly Walk[], share: number): void {
     walkers.order[i] = offset
   }
   walkers.share.fill(share, 0, count)
+}
+
+/**
+ * Two are the most frequent number, and need not walk: of each cell, one after the other, the steps to it are counted on by the
+ * inverses of the skips. Whoever has more than its half gives up what it would meet last.
+ */
+function duel(slots: Slots): void {
+  const { index, at, skip } = walkers
+  const [first, second] = [index[0]!, index[1]!]
+  const [stride, otherStride] = [INVERSES[skip[0]!]! - CELLS, INVERSES[skip[1]!]! - CELLS]
+  let steps = ((CELLS - at[0]!) * INVERSES[skip[0]!]!) % CELLS
+  let others = ((CELLS - at[1]!) * INVERSES[skip[1]!]!) % CELLS
+  let seconds = 0
+  for (let cell = 0; cell < CELLS; cell++) {
+    const wins = (others - steps) >>> 31
+    slots[cell] = first ^ ((first ^ second) & -wins)
+    seconds += wins
+    steps += stride
+    steps += CELLS & (steps >> 31)
+    others += otherStride
+    others += CELLS & (others >> 31)
+  }
+  if (seconds * 2 > CELLS) concede(slots, 1, seconds)
+  else concede(slots, 0, CELLS - seconds)
+}
+
+/** One of two with more than half of the cells. */
+function concede(slots: Slots, walker: number, has: number): void {
+  const { index, at, skip } = walkers
+  const [own, other] = [index[walker]!, index[1 - walker]!]
+  let cell = at[walker]!
+  for (let rest = has - Math.ceil(CELLS / 2); rest > 0; ) {
+    cell -= skip[walker]!
+    cell += CELLS & (cell >> 31)
+    if (slots[cell] !== own) continue
+    slots[cell] = other
+    rest--
+  }
 }
 
 /** So many rounds in which nobody can have its share yet: one walker after the other, and the earliest round decides. */
@@ -207,32 +250,32 @@ function leave(walking: number, spare: number): number {
 }
 
 /** What is left goes to those that would meet it first. */
-function finish(slots: Slots, size: number, walking: number, opened: number, spare: number): void {
+function finish(slots: Slots, size: number, count: number, opened: number, spares: number): void {
   const { skip, share } = walkers
+  let walking = count
+  let spare = spares
   for (let i = 0; i < walking; i++) skip[i] = INVERSES[skip[i]!]!
   for (let i = 0; i < opened; i++) {
     const cell = open[i]!
     while (left[cell]! > 0) {
-      const walker = nearest(cell, walking, spare > 0 ? 0 : 1)
+      const walker = nearest(cell, walking)
       const takes = Math.min(left[cell]!, share[walker]! + (spare > 0 ? 1 : 0))
       if (takes === size) claimWhole(slots, size, cell, walker)
       else claimPart(slots, size, cell, walker, takes)
       if (takes > share[walker]!) spare--
       share[walker]! -= takes
+      if (share[walker]! <= 0) walking = leave(walking, spare)
     }
   }
 }
 
-/** Of those that have at least so much of their share to claim. Skips are inverse here: steps are the distance times that. */
-function nearest(cell: number, walking: number, least: number): number {
-  const { at, skip, share } = walkers
-  let best = CELLS
-  let walker = 0
+/** Skips are inverse here: a walker's steps are its distance times that. */
+function nearest(cell: number, walking: number): number {
+  const { at, skip } = walkers
+  let best = NEVER
   for (let i = 0; i < walking; i++) {
     const steps = ((cell - at[i]! + CELLS) * skip[i]!) % CELLS
-    if (steps >= best || share[i]! < least) continue
-    best = steps
-    walker = i
+    best = Math.min(best, (steps << WALKER_BITS) | i)
   }
-  return walker
+  return best & WALKER
 }

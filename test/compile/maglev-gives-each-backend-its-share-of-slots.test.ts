@@ -37,6 +37,10 @@ t.test('no two backends differ by more than one slot', t => {
     t.ok(most - least <= 1, `${count} backends: ${least} to ${most} slots`)
     t.ok((most - least) / least <= 0.01, 'at most 1 % apart')
   }
+  for (let i = 0; i < 50; i++) {
+    const [least, most] = shares(maglevTable(randomSet(2, random)), 2)
+    t.equal(most - least, 1, `two backends: ${least} and ${most} slots`)
+  }
   const [least, most] = shares(maglevTable(neighbours(30_000)), 30_000)
   t.ok(most - least <= 1, `30,000 backends: ${least} to ${most} slots`)
   t.end()

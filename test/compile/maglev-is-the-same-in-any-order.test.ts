@@ -47,7 +47,7 @@ t.test('the table is what it was', t => {
     Buffer.from(maglevTable(set).subarray(0, 24)).toString('hex'),
     '010202000201010200020001000002010101000201000101',
   )
-  const sums = [10, 14, 100, 300, 2_000].map(count => crc32(Buffer.from(maglevTable(neighbours(count)).buffer)))
-  t.same(sums, [2_740_536_188, 323_671_719, 633_347_926, 1_897_622_381, 2_383_402_181])
+  const sums = [2, 10, 14, 100, 300, 2_000].map(count => crc32(Buffer.from(maglevTable(neighbours(count)).buffer)))
+  t.same(sums, [2_365_754_995, 2_740_536_188, 323_671_719, 633_347_926, 1_897_622_381, 2_383_402_181])
   t.end()
 })
