@@ -126,6 +126,7 @@ t.test('a node that is being deleted is not healthy, nor when it is gone', async
   writeFileSync(file, text)
   await change('node1', { metadata: { deletionTimestamp: undefined } })
   t.match(await become(200, 'node1', HEALTHZ), { status: 200 })
+  for (const node of ['node1', 'node2']) t.match(await become(200, node, CHECK), { status: 200 })
 })
 
 t.test('changes that wait for longer than the time-out make every node unhealthy until they are applied', async t => {

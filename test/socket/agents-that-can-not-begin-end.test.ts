@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse, stringify } from 'yaml'
+import { Layout } from '../../agent/kernel/layout.gen.ts'
 import { labPaths } from '../../lab/state.ts'
 import { vip } from '../services/manifests.ts'
 import { clusterFor } from './cluster.ts'
@@ -82,7 +83,7 @@ t.test('another agent runs', async t => {
 for (const one of CASES) t.test(one.what, t => refused(t, one))
 
 t.test('what served serves on', async t => {
-  t.same(readdirSync(join(bpffs('node1'), 'evenkeel')), ['v2'], 'nothing was put aside')
+  t.same(readdirSync(join(bpffs('node1'), 'evenkeel')), [`v${Layout.VERSION}`], 'nothing was put aside')
   const dialled = await lab.dial('client', { protocol: 'http', address: vip(1), port: 80, count: 5 })
   t.match(dialled, Array(5).fill({ pod: 'web-0' }))
   await lab.startAgent('node1')

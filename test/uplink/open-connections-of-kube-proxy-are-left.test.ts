@@ -2,7 +2,7 @@
 /** test/bpf/open-connections-of-kube-proxy-are-left.test.ts for clients outside. */
 import t from 'tap'
 import { Scope } from '../../agent/kernel/layout.gen.ts'
-import { TCP4, TCP6 } from '../bpf/cases.ts'
+import { frameBetween, TCP4, TCP6 } from '../bpf/cases.ts'
 import { addService } from '../bpf/services.ts'
 import { flowOf, tupleOf } from '../bpf/tuples.ts'
 import { inOwnNetwork } from '../own-network.ts'
@@ -27,6 +27,7 @@ if (inOwnNetwork(import.meta.filename)) {
       const other = frameToUs(test, { ...client, port: 30_002 }, vip, { flags: 'A' })
       t.notSame(enter(other).frame, other)
       enter(frameToUs(test, client, vip, { flags: 'S' }))
-      t.notSame(enter(middle).frame, middle, 'a SYN makes it ours')
+      dataplane.run('tc_uplink_egress', frameBetween(test, test.backend(1), client, { flags: 'SA' }))
+      t.notSame(enter(middle).frame, middle, 'a SYN that was answered makes it ours')
     })
 }
