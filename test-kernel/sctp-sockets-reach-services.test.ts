@@ -35,9 +35,13 @@ def serve(listener):
     while True:
         try: s, _ = listener.accept()
         except TimeoutError: continue
-        got = 0
-        while got < ${BYTES}: got += len(s.recv(65536))
-        s.sendall(f'{sys.argv[2]} {got}'.encode())
+        got, part = 0, b'-'
+        try:
+            while got < ${BYTES} and part:
+                part = s.recv(65536)
+                got += len(part)
+            s.sendall(f'{sys.argv[2]} {got}'.encode())
+        except OSError as error: print(sys.argv[2], got, repr(error), file=sys.stderr)
         s.close()
 if sys.argv[1] == 'server':
     import threading
@@ -65,7 +69,9 @@ async function serve({ lab }: Cluster, pod: string): Promise<() => void> {
 }
 
 async function answers({ lab }: Cluster, where: string, address: string, port: number): Promise<string[]> {
-  const { stdout } = await lab.exec(where, ['python3', '-c', SCTP, 'client', address, String(port), '12'])
+  const { stdout } = await lab.exec(where, ['python3', '-c', SCTP, 'client', address, String(port), '12'], {
+    timeout: 300_000,
+  })
   return [...new Set(stdout.trim().split('\n'))].toSorted()
 }
 

@@ -37,8 +37,8 @@ prove(
           }
     },
     'a bond whose active port is gone serves through the other': async (t, { dial, address, ip, lab }) => {
-      const { stdout } = await lab.exec('node2', ['cat', '/sys/class/net/bond0/bonding/active_slave'])
-      await ip('node2', `link set ${stdout.trim()} down`)
+      const { stdout } = await lab.exec('node2', ['ip', '-d', '-j', 'link', 'show', 'dev', 'bond0'])
+      await ip('node2', `link set ${JSON.parse(stdout)[0].linkinfo.info_data.active_slave} down`)
       // Asked every 100 ms (miimon).
       await new Promise(resolve => setTimeout(resolve, 1000))
       const outcomes = await dial(address('node2'), PORT, { count: COUNT })
