@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The step of a change that clients see: names and frontends in, then those that are no longer wanted out. */
+import { frontendKeyCodec } from '../kernel/layout.gen.ts'
 import { bytesOf, frontendKey, serviceIn } from './keys.ts'
 import { admit } from './known-addresses.ts'
 import type { FrontendText, Live } from './live.ts'
@@ -14,8 +15,10 @@ export function publish(pass: Pass, whole: boolean): void {
   }
   for (const port of pass.removed) for (const text of port.frontends) pass.drops.set(text, port.id)
   moveAddresses(pass, whole)
-  for (const text of pass.puts.keys()) admit(dataplane, frontendKey(text).addr)
-  if (pass.puts.size > 0) dataplane.frontends.updateEncoded(bytesOf(pass.puts.keys()), bytesOf(pass.puts.values()))
+  const keys = bytesOf(pass.puts.keys())
+  // The address comes first in a key.
+  for (let at = 0; at < keys.length; at += frontendKeyCodec.size) admit(dataplane, keys.subarray(at, at + 16))
+  if (pass.puts.size > 0) dataplane.frontends.updateEncoded(keys, bytesOf(pass.puts.values()))
   for (const [text, value] of pass.puts) live.frontends.set(text, value)
   dropFrontends(pass)
   if (pass.removed.length > 0) dataplane.services.deleteMany(pass.removed.map(port => port.id))
