@@ -99,7 +99,8 @@ struct {
 	__type(value, __u32);
 } ek_node_addrs SEC(".maps");
 
-/* What may be an address of ours, a bit for each hash; written by the agent through mmap. */
+/* What may be an address of ours, a bit for each hash: the agent's, through mmap, and behind them
+ * those that programs set. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, (EK_ADDRESSES + EK_STRANGERS) / 8 / EK_BLOCK_SIZE);

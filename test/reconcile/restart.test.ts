@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { crc32 } from 'node:zlib'
 import t from 'tap'
+import { addressBytes } from '../../agent/kernel/address.ts'
+import { Dir, FlowState } from '../../agent/kernel/layout.gen.ts'
 import { writesOf } from '../../agent/kernel/operations.ts'
+import { addressBit } from '../../agent/reconcile/known-addresses.ts'
 import { reconciler } from '../../agent/reconcile/reconciler.ts'
 import { backends, desired, fixture, frontend, service } from './fixture.ts'
 
@@ -90,4 +93,35 @@ t.test('tables that another version has filled by another rule are filled anew, 
   const now = [...dataplane.frontends.entries()].find(([, { backends }]) => backends === 3)![1]
   t.not(now.table, value.table, 'in another place: programs read the old one until the frontend leads there')
   t.same(dataplane.tables.view(now.table, blocks), ours)
+})
+
+t.test('a start makes programs know the addresses of what is there, when nobody had told them', async t => {
+  const dataplane = open()
+  reconciler(dataplane).apply(desired(web), true)
+  const [gone, client] = [addressBytes('10.96.0.99'), addressBytes('10.244.7.7')]
+  const ends = { saddr: client, daddr: gone, sport: 40_000, dport: 80 }
+  const flow = {
+    ...ends,
+    service: 0,
+    backend: 0,
+    generation: 0,
+    seen: 0n,
+    state: FlowState.ESTABLISHED,
+    flags: 0,
+    tick: 0,
+  }
+  const entering = { ...ends, proto: 6, dir: Dir.ENTER }
+  const leaving = { ...entering, saddr: gone, daddr: client, dir: Dir.LEAVE }
+  for (const tuple of [entering, leaving]) dataplane.flows.update(tuple, flow)
+  dataplane.addresses.memory.fill(0)
+  const known = (address: Uint8Array) => {
+    const bit = addressBit(address)
+    return (dataplane.addresses.memory[bit >> 3]! >> (bit & 7)) & 1
+  }
+  const maps = reconciler(open())
+  for (const [{ addr }] of dataplane.frontends.entries()) t.equal(known(addr), 1, 'of a frontend')
+  t.equal(known(gone), 1, 'one that no Service has any more, but an open connection leads there')
+  t.equal(known(client), 0, "a client's is none of ours")
+  t.notOk(maps.backends.resting().includes(0), 'and the id that means none is never given out')
+  for (const tuple of [entering, leaving]) dataplane.flows.delete(tuple)
 })
