@@ -16,7 +16,8 @@ EK_ALWAYS_INLINE __u32 ek_address_bit(const struct ek_addr *addr)
 		hash = (hash ^ addr->w[i]) * 0x9e3779b1u;
 		hash ^= hash >> 15;
 	}
-	return hash % EK_ADDRESSES;
+	/* Neighbours differ in the upper bits of their last word: a multiply spreads upwards only. */
+	return hash * 0x85ebca6bu >> (32 - EK_ADDRESS_BITS);
 }
 
 /* The byte of the map in which a bit is. */
@@ -32,7 +33,7 @@ EK_ALWAYS_INLINE __u8 *ek_address_byte(__u32 bit)
  * own. */
 EK_ALWAYS_INLINE __u32 ek_stranger_bit(__u32 bit)
 {
-	return EK_ADDRESSES + bit % EK_STRANGERS;
+	return (1 << EK_ADDRESS_BITS) + bit % EK_STRANGERS;
 }
 
 /*

@@ -103,7 +103,7 @@ struct {
  * those that programs set. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, (EK_ADDRESSES + EK_STRANGERS) / 8 / EK_BLOCK_SIZE);
+	__uint(max_entries, ((1 << EK_ADDRESS_BITS) + EK_STRANGERS) / 8 / EK_BLOCK_SIZE);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct ek_block);

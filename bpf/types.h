@@ -91,7 +91,7 @@ struct ek_backend {
  * when no frontend, node or uplink has, or had, such an address. Behind them are those of programs,
  * for pods whose own connections have flows.
  */
-#define EK_ADDRESSES (1 << 20)
+#define EK_ADDRESS_BITS 22 /* of a hash */
 #define EK_STRANGERS (1 << 16)
 
 /* A block of the arena that holds all pools, or of ek_addresses. */

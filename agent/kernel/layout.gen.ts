@@ -935,7 +935,7 @@ export const MAPS = {
     perCpu: false,
     key: u32Codec,
     value: blockCodec,
-    maxEntries: 2176,
+    maxEntries: 8320,
     flags: 1024,
   }),
   affinity: layout({

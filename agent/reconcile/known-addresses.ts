@@ -7,7 +7,7 @@
 import type { Dataplane } from './dataplane.ts'
 
 /** In bpf/types.h. */
-const EK_ADDRESSES = 1 << 20
+const EK_ADDRESS_BITS = 22
 
 /** As ek_address_bit() in bpf/lookup.h; `address`: 16 bytes. */
 export function addressBit(address: Uint8Array): number {
@@ -17,7 +17,7 @@ export function addressBit(address: Uint8Array): number {
     hash = Math.imul(hash ^ word, 0x9e3779b1)
     hash ^= hash >>> 15
   }
-  return (hash >>> 0) % EK_ADDRESSES
+  return Math.imul(hash, 0x85ebca6b) >>> (32 - EK_ADDRESS_BITS)
 }
 
 /** Makes programs look further when a packet is for this address: 16 bytes. */
