@@ -7,16 +7,30 @@
 #include "maps.h"
 #include "packet.h"
 
+EK_ALWAYS_INLINE __u32 ek_address_mix(__u32 hash, __u32 word)
+{
+	hash = (hash ^ word) * 0x9e3779b1u;
+	return hash ^ hash >> 15;
+}
+
 /* As addressBit() in agent/reconcile/known-addresses.ts. */
 EK_ALWAYS_INLINE __u32 ek_address_bit(const struct ek_addr *addr)
 {
 	__u32 hash = 0;
 
-	for (int i = 0; i < 4; i++) {
-		hash = (hash ^ addr->w[i]) * 0x9e3779b1u;
-		hash ^= hash >> 15;
+	/* With constants, what all IPv4 addresses have in common is the compiler's to do. */
+	if (ek_addr_is_ipv4(addr)) {
+		hash = ek_address_mix(hash, 0);
+		hash = ek_address_mix(hash, 0);
+		hash = ek_address_mix(hash, bpf_htonl(0xffff));
+	} else {
+		hash = ek_address_mix(hash, addr->w[0]);
+		hash = ek_address_mix(hash, addr->w[1]);
+		hash = ek_address_mix(hash, addr->w[2]);
 	}
-	/* Neighbours differ in the upper bits of their last word: a multiply spreads upwards only. */
+	hash = ek_address_mix(hash, addr->w[3]);
+	/* Neighbours differ in the upper bits of their last word: a multiply spreads upwards only.
+	 */
 	return hash * 0x85ebca6bu >> (32 - EK_ADDRESS_BITS);
 }
 

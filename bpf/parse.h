@@ -306,6 +306,69 @@ static __noinline int ek_parse(ek_ctx *ctx, struct ek_packet *p)
 	return ek_parse_transport(ctx, p);
 }
 
+/* TCP or UDP right behind an IP header, which has said where the packet ends. */
+EK_ALWAYS_INLINE bool ek_plain_transport(ek_ctx *ctx, struct ek_packet *p, void *l4, __u8 proto)
+{
+	struct tcphdr *tcp = l4;
+	struct udphdr *udp = l4;
+	void *behind = proto == IPPROTO_TCP ? (void *)(tcp + 1) : (void *)(udp + 1);
+	__u32 size = proto == IPPROTO_TCP ? sizeof(*tcp) : sizeof(*udp);
+
+	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		return false;
+	if (behind > ek_data_end(ctx) || p->end < p->l4 + size || p->end > ek_length(ctx))
+		return false;
+	p->tuple.sport = udp->source;
+	p->tuple.dport = udp->dest;
+	p->tuple.proto = proto;
+	p->tuple.zero = 0;
+	p->l3 = sizeof(struct ethhdr);
+	p->fragment = EK_WHOLE;
+	p->kind = EK_KIND_PORTS;
+	p->tcp_flags = proto == IPPROTO_TCP ? ((__u8 *)tcp)[13] : 0;
+	return true;
+}
+
+/*
+ * Nearly all packets: TCP or UDP, whole, right behind a plain IP header. As ek_parse(), in a
+ * quarter of the time; false for all others, and when headers are not in the linear part.
+ */
+EK_ALWAYS_INLINE bool ek_parse_plain(ek_ctx *ctx, struct ek_packet *p)
+{
+	struct ipv6hdr *six;
+	struct iphdr *four;
+	struct ethhdr *eth;
+
+	/* Else the compiler would keep the address of a field for later, which verifiers refuse. */
+	asm volatile("" : "+r"(ctx));
+	eth = ek_data(ctx);
+	four = (void *)(eth + 1);
+	six = (void *)(eth + 1);
+	if ((void *)(four + 1) > ek_data_end(ctx))
+		return false;
+	if (eth->h_proto == bpf_htons(ETH_P_IP) && *(__u8 *)four == 0x45) {
+		if (four->frag_off & bpf_htons(EK_IP_MF | EK_IP_OFFSET))
+			return false;
+		p->family = EK_IPV4;
+		p->fragment_id = four->id;
+		p->l4 = sizeof(*eth) + sizeof(*four);
+		p->end = sizeof(*eth) + bpf_ntohs(four->tot_len);
+		ek_addr_set_ipv4(&p->tuple.saddr, four->saddr);
+		ek_addr_set_ipv4(&p->tuple.daddr, four->daddr);
+		return ek_plain_transport(ctx, p, four + 1, four->protocol);
+	}
+	if (eth->h_proto != bpf_htons(ETH_P_IPV6) || (void *)(six + 1) > ek_data_end(ctx) ||
+	    six->version != 6)
+		return false;
+	p->family = EK_IPV6;
+	p->fragment_id = 0;
+	p->l4 = sizeof(*eth) + sizeof(*six);
+	p->end = sizeof(*eth) + sizeof(*six) + bpf_ntohs(six->payload_len);
+	__builtin_memcpy(&p->tuple.saddr, &six->saddr, sizeof(p->tuple.saddr));
+	__builtin_memcpy(&p->tuple.daddr, &six->daddr, sizeof(p->tuple.daddr));
+	return ek_plain_transport(ctx, p, six + 1, six->nexthdr);
+}
+
 /* As far as headers may reach when they have to be pulled into the linear part. */
 #define EK_PULL 256
 
@@ -314,6 +377,8 @@ EK_ALWAYS_INLINE bool ek_packet_read(ek_ctx *ctx, struct ek_packet *p)
 {
 	int parsed;
 
+	if (ek_parse_plain(ctx, p))
+		return true;
 	p->kind = EK_KIND_OTHER;
 	p->tcp_flags = 0;
 	p->tuple.sport = 0;

@@ -92,7 +92,7 @@ struct ek_backend {
  * for pods whose own connections have flows.
  */
 #define EK_ADDRESS_BITS 22 /* of a hash */
-#define EK_STRANGERS (1 << 16)
+#define EK_STRANGERS	(1 << 16)
 
 /* A block of the arena that holds all pools, or of ek_addresses. */
 #define EK_BLOCK_SIZE 64
