@@ -10,7 +10,7 @@ const PODS = 16_384
 const ranges = {
   'IPv4, neighbouring ranges': [v4(97), v4(96)],
   'IPv4, ranges apart': [v4(97), v4(244)],
-  'IPv6': [v6('fd00:96'), v6('fd00:244')],
+  IPv6: [v6('fd00:96'), v6('fd00:244')],
 } as const
 
 for (const [name, [service, pod]] of Object.entries(ranges))
