@@ -128,6 +128,7 @@ EK_ALWAYS_INLINE void ek_dial_remember(const struct ek_dial *dial, const struct 
 
 	orig.addr = dial->key.addr;
 	orig.port = dial->key.port;
+	ek_note_named(&key.addr, key.port);
 	bpf_map_update_elem(&ek_sock_orig, &key, &orig, BPF_ANY);
 }
 

@@ -99,11 +99,12 @@ struct {
 	__type(value, __u32);
 } ek_node_addrs SEC(".maps");
 
-/* What may be an address of ours, a bit for each hash: the agent's, through mmap, and behind them
- * those that programs set. */
+/* What may be an address of ours, see addresses.h. The agent writes through mmap. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, ((1 << EK_ADDRESS_BITS) + EK_STRANGERS) / 8 / EK_BLOCK_SIZE);
+	__uint(max_entries,
+	       ((1 << EK_ADDRESS_BITS) / 8 + (1 << EK_STRANGER_BITS) + (1 << EK_NAMED_BITS)) /
+		       EK_BLOCK_SIZE);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct ek_block);

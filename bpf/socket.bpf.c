@@ -47,12 +47,15 @@ EK_ALWAYS_INLINE void ek_write_ipv6(struct bpf_sock_addr *ctx, const struct ek_s
 SEC("cgroup/connect4")
 int sock_connect4(struct bpf_sock_addr *ctx)
 {
-	struct ek_dial dial = {.netns = bpf_get_netns_cookie(ctx)};
 	struct ek_sock to = {.flags = EK_SOCK_CONNECTED};
+	struct ek_dial dial = {};
 	int verdict;
 
-	ek_read_socket(ctx, &dial);
 	ek_read_ipv4(ctx, &dial);
+	if (!ek_may_be_ours(&dial.key.addr))
+		return EK_ALLOW;
+	ek_read_socket(ctx, &dial);
+	dial.netns = bpf_get_netns_cookie(ctx);
 	verdict = ek_dial_choose(&dial, &to);
 	if (to.port)
 		ek_write_ipv4(ctx, &to);
@@ -62,12 +65,15 @@ int sock_connect4(struct bpf_sock_addr *ctx)
 SEC("cgroup/connect6")
 int sock_connect6(struct bpf_sock_addr *ctx)
 {
-	struct ek_dial dial = {.netns = bpf_get_netns_cookie(ctx)};
 	struct ek_sock to = {.flags = EK_SOCK_CONNECTED};
+	struct ek_dial dial = {};
 	int verdict;
 
-	ek_read_socket(ctx, &dial);
 	ek_read_ipv6(ctx, &dial);
+	if (!ek_may_be_ours(&dial.key.addr))
+		return EK_ALLOW;
+	ek_read_socket(ctx, &dial);
+	dial.netns = bpf_get_netns_cookie(ctx);
 	verdict = ek_dial_choose(&dial, &to);
 	if (to.port)
 		ek_write_ipv6(ctx, &to);
@@ -77,12 +83,15 @@ int sock_connect6(struct bpf_sock_addr *ctx)
 SEC("cgroup/sendmsg4")
 int sock_sendmsg4(struct bpf_sock_addr *ctx)
 {
-	struct ek_dial dial = {.netns = bpf_get_netns_cookie(ctx)};
 	struct ek_sock to = {};
+	struct ek_dial dial = {};
 	int verdict;
 
-	ek_read_socket(ctx, &dial);
 	ek_read_ipv4(ctx, &dial);
+	if (!ek_may_be_ours(&dial.key.addr))
+		return EK_ALLOW;
+	ek_read_socket(ctx, &dial);
+	dial.netns = bpf_get_netns_cookie(ctx);
 	verdict = ek_dial_datagram(&dial, &to);
 	if (to.port)
 		ek_write_ipv4(ctx, &to);
@@ -92,12 +101,15 @@ int sock_sendmsg4(struct bpf_sock_addr *ctx)
 SEC("cgroup/sendmsg6")
 int sock_sendmsg6(struct bpf_sock_addr *ctx)
 {
-	struct ek_dial dial = {.netns = bpf_get_netns_cookie(ctx)};
 	struct ek_sock to = {};
+	struct ek_dial dial = {};
 	int verdict;
 
-	ek_read_socket(ctx, &dial);
 	ek_read_ipv6(ctx, &dial);
+	if (!ek_may_be_ours(&dial.key.addr))
+		return EK_ALLOW;
+	ek_read_socket(ctx, &dial);
+	dial.netns = bpf_get_netns_cookie(ctx);
 	verdict = ek_dial_datagram(&dial, &to);
 	if (to.port)
 		ek_write_ipv6(ctx, &to);
@@ -110,8 +122,10 @@ EK_ALWAYS_INLINE int ek_name_ipv4(struct bpf_sock_addr *ctx)
 	struct ek_dial dial = {};
 	struct ek_sock *orig;
 
-	ek_read_socket(ctx, &dial);
 	ek_read_ipv4(ctx, &dial);
+	if (!ek_may_be_named(&dial.key.addr, ctx->user_port))
+		return EK_ALLOW;
+	ek_read_socket(ctx, &dial);
 	orig = bpf_map_lookup_elem(&ek_sock_orig, &dial.key);
 	if (orig)
 		ek_write_ipv4(ctx, orig);
@@ -123,8 +137,10 @@ EK_ALWAYS_INLINE int ek_name_ipv6(struct bpf_sock_addr *ctx)
 	struct ek_dial dial = {};
 	struct ek_sock *orig;
 
-	ek_read_socket(ctx, &dial);
 	ek_read_ipv6(ctx, &dial);
+	if (!ek_may_be_named(&dial.key.addr, ctx->user_port))
+		return EK_ALLOW;
+	ek_read_socket(ctx, &dial);
 	orig = bpf_map_lookup_elem(&ek_sock_orig, &dial.key);
 	if (orig)
 		ek_write_ipv6(ctx, orig);
@@ -214,7 +230,8 @@ int sock_release(struct bpf_sock *ctx)
 		key.addr.w[2] = ctx->dst_ip6[2];
 		key.addr.w[3] = ctx->dst_ip6[3];
 	}
-	bpf_map_delete_elem(&ek_sock_orig, &key);
+	if (ek_may_be_named(&key.addr, key.port))
+		bpf_map_delete_elem(&ek_sock_orig, &key);
 	return EK_ALLOW;
 }
 

@@ -16,7 +16,7 @@
 /* Bumped when a pinned map changes its layout. Part of the pins' path: agents carry what they
  * find under another number over, by the names of fields. An enum, because BTF has no #defines. */
 enum ek_layout {
-	EK_LAYOUT_VERSION = 3,
+	EK_LAYOUT_VERSION = 4,
 };
 
 /* An IPv6 address, or an IPv4 address mapped into ::ffff:0:0/96 (RFC 4291 2.5.5.2). */
@@ -87,12 +87,14 @@ struct ek_backend {
 };
 
 /*
- * Bits of ek_addresses, each for the hashes of some addresses. The first are the agent's: clear
- * when no frontend, node or uplink has, or had, such an address. Behind them are those of programs,
- * for pods whose own connections have flows.
+ * Parts of ek_addresses. First the agent's, a bit for the hashes of some addresses: clear when no
+ * frontend, node or uplink has, or had, such an address. Behind them those of programs, of a byte
+ * each: pods whose own connections have flows, then backends (with their ports) that sockets know
+ * by other names.
  */
-#define EK_ADDRESS_BITS 22 /* of a hash */
-#define EK_STRANGERS	(1 << 16)
+#define EK_ADDRESS_BITS	 22 /* of a hash */
+#define EK_STRANGER_BITS 16
+#define EK_NAMED_BITS	 18
 
 /* A block of the arena that holds all pools, or of ek_addresses. */
 #define EK_BLOCK_SIZE 64

@@ -103,7 +103,7 @@ export function frontendFlagNames(bits: number): string[] {
 
 /** enum ek_layout */
 export const Layout = {
-  VERSION: 3,
+  VERSION: 4,
 } as const
 export type Layout = (typeof Layout)[keyof typeof Layout]
 export function layoutName(value: number): string {
@@ -935,7 +935,7 @@ export const MAPS = {
     perCpu: false,
     key: u32Codec,
     value: blockCodec,
-    maxEntries: 8320,
+    maxEntries: 13312,
     flags: 1024,
   }),
   affinity: layout({

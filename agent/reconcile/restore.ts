@@ -6,7 +6,7 @@ import type { BackendSlots } from './backend-slots.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { IdPool } from './ids.ts'
 import { keyText, valueText } from './keys.ts'
-import { admit } from './known-addresses.ts'
+import { admit, noteNamed } from './known-addresses.ts'
 import { addPort, emptyLive, type FrontendText, type Live, type LivePort, type LiveTable } from './live.ts'
 import { POD_RANGES } from './masquerade.ts'
 import { namedIds } from './named.ts'
@@ -109,6 +109,7 @@ function restNamed(dataplane: Dataplane, pools: Pools): void {
   const named = namedIds(dataplane, ({ dir, daddr }) => {
     if (dir === Dir.ENTER) admit(dataplane, daddr)
   })
+  for (const [{ addr, port }] of dataplane.sockets?.orig.entries() ?? []) noteNamed(dataplane, addr, port)
   rest(pools.services, named.services)
   rest(pools.backends, named.backends)
 }

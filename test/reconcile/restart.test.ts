@@ -4,7 +4,7 @@ import t from 'tap'
 import { addressBytes } from '../../agent/kernel/address.ts'
 import { Dir, FlowState } from '../../agent/kernel/layout.gen.ts'
 import { writesOf } from '../../agent/kernel/operations.ts'
-import { addressBit } from '../../agent/reconcile/known-addresses.ts'
+import { addressBit, namedByte } from '../../agent/reconcile/known-addresses.ts'
 import { reconciler } from '../../agent/reconcile/reconciler.ts'
 import { backends, desired, fixture, frontend, service } from './fixture.ts'
 
@@ -113,6 +113,9 @@ t.test('a start makes programs know the addresses of what is there, when nobody 
   const entering = { ...ends, proto: 6, dir: Dir.ENTER }
   const leaving = { ...entering, saddr: gone, daddr: client, dir: Dir.LEAVE }
   for (const tuple of [entering, leaving]) dataplane.flows.update(tuple, flow)
+  const backend = { addr: addressBytes('10.244.3.3'), port: 8080 }
+  const name = { addr: gone, port: 80, flags: 0, service: 0, backend: 0, generation: 0 }
+  dataplane.sockets!.orig.update({ cookie: 77n, ...backend }, name)
   dataplane.addresses.memory.fill(0)
   const known = (address: Uint8Array) => {
     const bit = addressBit(address)
@@ -122,6 +125,11 @@ t.test('a start makes programs know the addresses of what is there, when nobody 
   for (const [{ addr }] of dataplane.frontends.entries()) t.equal(known(addr), 1, 'of a frontend')
   t.equal(known(gone), 1, 'one that no Service has any more, but an open connection leads there')
   t.equal(known(client), 0, "a client's is none of ours")
+  t.equal(
+    dataplane.addresses.memory[namedByte(backend.addr, backend.port)],
+    1,
+    'of a backend that a socket has dialled',
+  )
   t.notOk(maps.backends.resting().includes(0), 'and the id that means none is never given out')
   for (const tuple of [entering, leaving]) dataplane.flows.delete(tuple)
 })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
+import { namedByte } from '../../agent/reconcile/known-addresses.ts'
 import type { Manifest } from '../cluster.ts'
 import { service, vip } from '../services/manifests.ts'
 import { clusterFor, podsByAddress } from './cluster.ts'
@@ -122,6 +123,17 @@ t.test('one socket asks several Services at once', async t => {
   const answers = await python<[string, string]>(lab, 'client', AT_ONCE, targets, 20)
   t.equal(answers.length, 60)
   for (const [pod, name] of answers) t.equal(name, targets[Number(pod.at(-1))], pod)
+})
+
+t.test('programs note the same byte for a backend as an agent that starts', async t => {
+  const entries = look(({ sockets, addresses }) =>
+    [...sockets!.orig.entries()].map(([{ addr, port }]) => addresses.memory[namedByte(addr, port)]),
+  )
+  t.ok(entries.length > 0)
+  t.ok(
+    entries.every(byte => byte === 1),
+    `${entries.length} names`,
+  )
 })
 
 t.test('nothing was written into the table of flows', async t => {
