@@ -205,7 +205,7 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(ek_ctx *ctx, const struct ek_tuple *tup
 	struct ek_tuple key;
 	__u32 first = 0;
 	bool same, again;
-	long error;
+	int error;
 
 	if (!reply)
 		return EK_REASON_FLOW_NOT_STORED;
@@ -222,6 +222,7 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(ek_ctx *ctx, const struct ek_tuple *tup
 		ek_flow_partner_key(tuple, forward, &key);
 		if (ctx && ek_own_socket(ctx, &key))
 			continue;
+		/* As an int: before kernel 6.4 the upper half of the register says nothing. */
 		error = bpf_map_update_elem(&ek_flows, &key, reply, BPF_NOEXIST);
 		if (!error)
 			return 0;
