@@ -155,10 +155,12 @@ EK_ALWAYS_INLINE int ek_parse_ipv6(ek_ctx *ctx, __u32 l3, struct ek_ip *ip)
 			if (!fragment)
 				return EK_PARSED_SHORT;
 			ip->fragment_id = fragment->id;
+			/* M is the lowest bit. Set without a branch: of one the verifier would
+			 * follow both ways to the end, from each of the extensions. */
 			if (bpf_ntohs(fragment->offset) & 0xfff8)
 				ip->fragment = EK_LATER_FRAGMENT;
-			else if (bpf_ntohs(fragment->offset) & 1)
-				ip->fragment = EK_FIRST_FRAGMENT;
+			else
+				ip->fragment |= bpf_ntohs(fragment->offset) & EK_FIRST_FRAGMENT;
 			next = fragment->next;
 			at += sizeof(*fragment);
 			if (ip->fragment == EK_LATER_FRAGMENT)
