@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The real programs, loaded with maps of their own, and frames run through them (BPF_PROG_TEST_RUN). Nothing is attached or pinned. */
 import { readFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { resolve } from 'node:path'
 import { mapArray } from '../../agent/kernel/array.ts'
 import { type BpfObject, bridge, type TestRunResult } from '../../agent/kernel/bridge.ts'
@@ -11,6 +12,7 @@ import { MAPS } from '../../agent/kernel/layout.gen.ts'
 import { openMap, type TypedMap } from '../../agent/kernel/maps.ts'
 import { rodataWith } from '../../agent/kernel/objects.ts'
 import { openPerCpuMap } from '../../agent/kernel/percpu.ts'
+import { reached } from '../../agent/preflight/rights.ts'
 import { decodeSkb, encodeSkb, SKB_SIZE, type SkbFields } from './skb.ts'
 import { encodeXdpMd } from './xdp-md.ts'
 
@@ -43,8 +45,11 @@ export function shortestRun(frame: Buffer): number {
 /** From the pod and to the pod, from outside and to the outside. */
 export type Program = (typeof OBJECTS)[ObjectName][number]
 
-/** BPF_F_TEST_SKB_CHECKSUM_COMPLETE (kernel 6.16): EBADMSG when the program left a device's sum over the packet wrong. */
-const CHECKSUM_COMPLETE = 1 << 2
+/**
+ * BPF_F_TEST_SKB_CHECKSUM_COMPLETE (kernel 6.16): EBADMSG when the program left a device's sum over the packet wrong.
+ * Older kernels refuse the flag: there that sum goes unchecked, and the packet is checked as everywhere.
+ */
+const CHECKSUM_COMPLETE = reached(release(), 6, 16) ? 1 << 2 : 0
 
 export interface RunOptions extends SkbFields {
   readonly checksumComplete?: boolean
