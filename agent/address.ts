@@ -37,6 +37,11 @@ export function hostPort(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
+/** "10.0.0.1" of "10.0.0.1:80", "fd00::1" of "[fd00::1]:80". */
+export function addressOf(endpoint: string): string {
+  return endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+}
+
 export function isUnspecified({ family, w0, w1, w2, w3 }: Address): boolean {
   return w3 === 0 && w0 === 0 && w1 === 0 && (family === 'IPv4' || w2 === 0)
 }

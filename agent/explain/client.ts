@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a Service port means to one client: source ranges, affinity, connections that go on. */
 import ipaddr from 'ipaddr.js'
-import { parseAddress } from '../address.ts'
+import { addressOf, parseAddress } from '../address.ts'
 import type { LiveFlow } from '../cli/flows.ts'
 import type { LiveService } from '../cli/services.ts'
 import { durationText, endpointText } from '../cli/text.ts'
@@ -63,8 +63,4 @@ export function staleFindings(
       'They go on until they end or time out (flows); end them at the client, or see destroyTcp',
     ),
   )
-}
-
-function addressOf(endpoint: string): string {
-  return endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/^\[|\]$/g, '')
 }

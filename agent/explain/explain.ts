@@ -10,6 +10,7 @@ import type { Knowledge } from '../serve/knowledge.ts'
 import { affinityFindings, rangeFindings, staleFindings } from './client.ts'
 import { type EndpointRow, endpointRows } from './endpoints.ts'
 import type { Finding } from './finding.ts'
+import { listenerFindings } from './listeners.ts'
 import { liveFindings, nodeFindings } from './node.ts'
 import { notServed, objectFindings } from './objects.ts'
 
@@ -78,6 +79,7 @@ function explainPort(
     ...objectFindings(view!, port, endpoints, context),
     ...liveFindings(port, frontends, complaints),
     ...nodeFindings(folder, port, endpoints),
+    ...listenerFindings(port, dataplane),
     ...rangeFindings(port, from),
     ...(from === undefined ? [] : affinityFindings(dataplane, frontends, from)),
     ...staleFindings(liveFlows(dataplane), frontends, from),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What on the node itself keeps clients from being served. */
 import { readFileSync } from 'node:fs'
-import { hostPort } from '../address.ts'
+import { networkInterfaces } from 'node:os'
+import { addressOf, hostPort } from '../address.ts'
 import { devicePrograms, socketPrograms } from '../cli/programs.ts'
 import type { LiveService } from '../cli/services.ts'
 import type { CompiledPort } from '../compile/compiled.ts'
@@ -10,22 +11,19 @@ import type { EndpointRow } from './endpoints.ts'
 import { type Finding, note, problem } from './finding.ts'
 
 export function nodeFindings(folder: PinFolder, port: CompiledPort, rows: readonly EndpointRow[]): Finding[] {
-  return [...programFindings(folder, port), ...forwardingFindings(port, rows), ...listenerFindings(port)]
+  return [...programFindings(folder, port, rows), ...forwardingFindings(port, rows)]
 }
 
 function isOutside({ scope }: { readonly scope: string }): boolean {
   return scope === 'external'
 }
 
-function programFindings(folder: PinFolder, { frontends }: CompiledPort): Finding[] {
+function programFindings(folder: PinFolder, { frontends }: CompiledPort, rows: readonly EndpointRow[]): Finding[] {
   const devices = devicePrograms(folder)
   const atUplinks = devices.some(({ program }) => program.startsWith('tc_uplink'))
   const atPods = devices.some(({ program }) => program.startsWith('tc_pod'))
   const found: Finding[] = []
-  if (socketPrograms(folder).length === 0 && !atPods)
-    found.push(
-      problem('no program of ours is attached for pods of this node', 'See evenkeel status: does the agent run?'),
-    )
+  if (socketPrograms(folder).length === 0 && !atPods) found.push(noPodPrograms(atUplinks && !rows.some(isLocal)))
   if (frontends.some(isOutside) && !atUplinks)
     found.push(
       problem(
@@ -36,11 +34,23 @@ function programFindings(folder: PinFolder, { frontends }: CompiledPort): Findin
   return found
 }
 
+function isLocal({ local }: EndpointRow): boolean {
+  return local
+}
+
+/** Of the packet path there are none before there is a pod. */
+function noPodPrograms(mayBeMeant: boolean): Finding {
+  const what = 'no program of ours is attached for pods of this node'
+  if (mayBeMeant) return note(what, 'Meant so with podPath packet while it has none; else see podDevices')
+  return problem(what, 'See evenkeel status: does the agent run? With podPath packet, see podDevices')
+}
+
 const FORWARDING = { IPv4: 'ipv4/ip_forward', IPv6: 'ipv6/conf/all/forwarding' } as const
 
 function forwardingFindings({ frontends }: CompiledPort, rows: readonly EndpointRow[]): Finding[] {
   if (!frontends.some(isOutside)) return []
-  const serving = rows.filter(({ serves }) => serves.includes('outside'))
+  const own = ownAddresses()
+  const serving = rows.filter(row => row.serves.includes('outside') && !isProcess(row, own))
   return Object.entries(FORWARDING).flatMap(([family, path]) => {
     const concerned = serving.some(({ endpoint }) => endpoint.startsWith('[') === (family === 'IPv6'))
     if (!concerned || sysctl(path) !== '0') return []
@@ -49,39 +59,18 @@ function forwardingFindings({ frontends }: CompiledPort, rows: readonly Endpoint
   })
 }
 
+/** Of this node, such as a Pod in its network: what comes in for it is not forwarded. */
+function isProcess({ endpoint, local }: EndpointRow, own: ReadonlySet<string>): boolean {
+  return local && own.has(addressOf(endpoint))
+}
+
+function ownAddresses(): ReadonlySet<string> {
+  return new Set(Object.values(networkInterfaces()).flatMap(all => (all ?? []).map(({ address }) => address)))
+}
+
 function sysctl(path: string): string {
   try {
     return readFileSync(`/proc/sys/net/${path}`, 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
-
-/** The nodePort comes first, so the process is not heard. */
-function listenerFindings({ frontends, protocol }: CompiledPort): Finding[] {
-  const ports = new Set(frontends.filter(({ kind }) => kind === 'nodePort').map(({ port }) => port))
-  if (protocol !== 'TCP') return []
-  return [...ports]
-    .filter(isListenedAt)
-    .map(port =>
-      note(
-        `a process of this node listens at the nodePort ${port}, too: connections come to the Service, not to it`,
-        `ss -ltnp sport = :${port} names it: give one of the two another port`,
-      ),
-    )
-}
-
-/** proc(5): the local address is the second field, its port in hexadecimal; state 0A is LISTEN. */
-function isListenedAt(port: number): boolean {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0')
-  return ['tcp', 'tcp6'].some(file =>
-    new RegExp(`^ *\\d+: [0-9A-F]+:${hex} [0-9A-F]+:0000 0A `, 'm').test(netFile(file)),
-  )
-}
-
-function netFile(name: string): string {
-  try {
-    return readFileSync(`/proc/net/${name}`, 'utf8')
   } catch {
     return ''
   }
