@@ -11,7 +11,7 @@ import type { EndpointRow } from './endpoints.ts'
 import { type Finding, note, problem } from './finding.ts'
 
 export function nodeFindings(folder: PinFolder, port: CompiledPort, rows: readonly EndpointRow[]): Finding[] {
-  return [...programFindings(folder, port, rows), ...forwardingFindings(port, rows)]
+  return [...programFindings(folder, port, rows), ...forwardingFindings(rows)]
 }
 
 function isOutside({ scope }: { readonly scope: string }): boolean {
@@ -47,8 +47,7 @@ function noPodPrograms(mayBeMeant: boolean): Finding {
 
 const FORWARDING = { IPv4: 'ipv4/ip_forward', IPv6: 'ipv6/conf/all/forwarding' } as const
 
-function forwardingFindings({ frontends }: CompiledPort, rows: readonly EndpointRow[]): Finding[] {
-  if (!frontends.some(isOutside)) return []
+function forwardingFindings(rows: readonly EndpointRow[]): Finding[] {
   const own = ownAddresses()
   const serving = rows.filter(row => row.serves.includes('outside') && !isProcess(row, own))
   return Object.entries(FORWARDING).flatMap(([family, path]) => {
