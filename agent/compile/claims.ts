@@ -8,9 +8,13 @@ import { hostPort } from '../address.ts'
 import type { ServiceKey } from '../objects.ts'
 import type { CompiledPort, CompiledService, Frontend } from './compiled.ts'
 
+export interface ClaimingService extends Pick<CompiledService, 'created'> {
+  readonly ports: readonly Pick<CompiledPort, 'protocol' | 'frontends'>[]
+}
+
 export interface ClaimIndex {
   /** Replaces a Service's claims (undefined: it is gone). Returns the other Services that won or lost a frontend. */
-  update(key: ServiceKey, service: CompiledService | undefined): readonly ServiceKey[]
+  update(key: ServiceKey, service: ClaimingService | undefined): readonly ServiceKey[]
   /** Undefined when nobody claims it. */
   owner(port: Pick<CompiledPort, 'protocol'>, frontend: Frontend): ServiceKey | undefined
   /** One for each Service and frontend that it claims in vain; each names both Services. */
@@ -93,7 +97,7 @@ function age({ created }: Claim): number {
  * A clusterIP is served inside the cluster only, but nobody else may have it outside; the other kinds are served in both scopes.
  * A Service's frontends of one kind share a claim.
  */
-function claimsOf(key: ServiceKey, service: CompiledService | undefined): ReadonlyMap<FrontendText, Claim> {
+function claimsOf(key: ServiceKey, service: ClaimingService | undefined): ReadonlyMap<FrontendText, Claim> {
   const made = new Map<FrontendText, Claim>()
   let claim: Claim | undefined
   for (const port of service?.ports ?? []) {

@@ -2,6 +2,7 @@
 /**
  * What compile/ makes of a Service: backends, pools and frontends, still without ids. reconcile/ gives them ids and writes them.
  */
+import type { Address } from '../address.ts'
 import type { Protocol, ServiceKey, TrafficPolicy } from '../objects.ts'
 
 /** "namespace/name:port/PROTO" ("namespace/name/PROTO" for an unnamed port): the identity of a Service port across restarts. */
@@ -17,6 +18,8 @@ export type PoolIndex = 0 | 1 | 2 | 3
 export interface Backend {
   /** Canonical text (RFC 5952 for IPv6). */
   readonly address: string
+  /** The same, read. Where it is left out, it is read again. */
+  readonly parsed?: Address | undefined
   readonly port: number
   /** Bit p: a member of pool p. 0: draining, it gets no new flows. */
   readonly pools: number

@@ -7,10 +7,10 @@
  * (hash * slots) >> 32, so a cell holds the same hashes whatever the size of the table, and a backend walks through them the same
  * way. So when one more backend doubles the table, a cell's owner keeps both halves, but for the few slots that make shares even.
  */
-import { type Address, compareAddresses, parseAddress } from '../address.ts'
-import type { Backend } from './compiled.ts'
+import { type Address, compareAddresses } from '../address.ts'
+import { type Member, parsedAddress } from './backends.ts'
 import { hashBackend } from './murmur.ts'
-import { CELLS, populate, type Walk } from './populate.ts'
+import { CELLS, populate, type Slots, type Walk } from './populate.ts'
 
 /** Slots are indexes of 16 bits. */
 export const MAX_BACKENDS = 65_536
@@ -39,14 +39,20 @@ function cellSize(backends: number): number {
 /**
  * The slots: each is an index into `backends`. Which backend has a slot depends on the set alone, not on the order in which it is
  * given. No two may be alike. Throws RangeError for none, for too many, and for an address that is none.
+ * `room`: a table that is needed no more; it is filled if it has the size.
  */
-export function maglevTable(backends: readonly Pick<Backend, 'address' | 'port'>[]): Uint8Array | Uint16Array {
+export function maglevTable(backends: readonly Member[], room?: Slots): Slots {
   const count = backends.length
   if (count === 0 || count > MAX_BACKENDS)
     throw new RangeError(`a table takes 1 to ${MAX_BACKENDS} backends, not ${count}`)
-  const slots = count <= 256 ? new Uint8Array(tableSize(count)) : new Uint16Array(tableSize(count))
+  const size = tableSize(count)
+  const slots = room?.length === size ? room : newSlots(count, size)
   if (count > 1) populate(slots, turns(backends))
   return slots
+}
+
+function newSlots(backends: number, size: number): Slots {
+  return backends <= 256 ? new Uint8Array(size) : new Uint16Array(size)
 }
 
 interface Turn extends Walk {
@@ -55,12 +61,12 @@ interface Turn extends Walk {
 }
 
 /** In the order in which backends take turns: by bytes. */
-function turns(backends: readonly Pick<Backend, 'address' | 'port'>[]): readonly Turn[] {
-  const list = backends.map(({ address, port }, index) => {
-    const parsed = parseAddress(address)
-    if (parsed === undefined) throw new RangeError(`"${address}" is not an IPv4 or IPv6 address`)
-    const offset = hashBackend(parsed, port, OFFSET_SEED)
-    return { address: parsed, port, index, offset, skip: hashBackend(parsed, port, SKIP_SEED) }
+function turns(backends: readonly Member[]): readonly Turn[] {
+  const list = backends.map((backend, index) => {
+    const { port } = backend
+    const address = parsedAddress(backend)
+    const offset = hashBackend(address, port, OFFSET_SEED)
+    return { address, port, index, offset, skip: hashBackend(address, port, SKIP_SEED) }
   })
   // As compile/ gives them.
   return list.every((turn, i) => i === 0 || compareTurns(list[i - 1]!, turn) <= 0) ? list : list.sort(compareTurns)

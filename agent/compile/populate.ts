@@ -22,12 +22,14 @@ export interface Walk {
   readonly skip: number
 }
 
-type Slots = Uint8Array | Uint16Array
+export type Slots = Uint8Array | Uint16Array
 
 /** Used for table after table: memory of their own would cost small tables as much as filling them. */
 let walkers = newWalkers(256)
 /** Cells by the square of who still walks: where it costs less to ask who would meet a cell first than to walk there. */
 const FEW = 700
+/** Rounds that are tried freely, by those that are free for sure. Beyond 1.8 it goes wrong too often. */
+const BOLDNESS = 1.7
 /** Modulo CELLS: 1 / n by n. 1 / n is -(CELLS / n) times 1 / (CELLS mod n). */
 const INVERSES = new Int32Array(CELLS).fill(1)
 for (let n = 2; n < CELLS; n++) INVERSES[n] = ((CELLS - Math.floor(CELLS / n)) * INVERSES[CELLS % n]!) % CELLS
@@ -64,20 +66,29 @@ function newWalkers(count: number): Walkers {
 
 /** `walks`: at least two, in the order in which they take turns. */
 export function populate(slots: Slots, walks: readonly Walk[]): void {
+  if (walks.length === 2) duel(slots, walks)
+  else walk(slots, walks)
+}
+
+function walk(slots: Slots, walks: readonly Walk[]): void {
+  if (slots.length > taken.length) taken = new Uint8Array(slots.length)
   const count = walks.length
   const cell = slots.length / CELLS
   const share = Math.floor(slots.length / count)
-  begin(walks, share)
-  if (count === 2) duel(slots)
-  else walk(slots, count, cell, share)
-}
-
-function walk(slots: Slots, count: number, cell: number, share: number): void {
-  if (slots.length > taken.length) taken = new Uint8Array(slots.length)
-  walkFreely(count, Math.floor(share / cell))
-  const opened = settle(cell)
+  const opened = (cell === 1 ? tryFreely(walks, share) : 0) || walkFreely(walks, share, cell, Math.floor(share / cell))
   expand(slots, cell)
   walkOn(slots, cell, count, opened, slots.length - share * count)
+}
+
+/**
+ * Where a cell is one slot: in many more rounds than those in which nobody can have its share, nobody has it, nine times out of ten.
+ * Then walkOn() would have done the same in these rounds, too, but slower. Returns how many cells are open; 0: it went wrong.
+ */
+function tryFreely(walks: readonly Walk[], share: number): number {
+  const count = walks.length
+  const opened = walkFreely(walks, share, 1, Math.floor(share * BOLDNESS))
+  for (let i = 0; i < count; i++) if (walkers.share[i]! < 1) return 0
+  return opened * count * count > FEW ? opened : 0
 }
 
 function begin(walks: readonly Walk[], share: number): void {
@@ -97,7 +108,8 @@ function begin(walks: readonly Walk[], share: number): void {
  * Two are the most frequent number, and need not walk: of each cell, one after the other, the steps to it are counted on by the
  * inverses of the skips. Whoever has more than its half gives up what it would meet last.
  */
-function duel(slots: Slots): void {
+function duel(slots: Slots, walks: readonly Walk[]): void {
+  begin(walks, 0)
   const { index, at, skip } = walkers
   const [first, second] = [index[0]!, index[1]!]
   const [stride, otherStride] = [INVERSES[skip[0]!]! - CELLS, INVERSES[skip[1]!]! - CELLS]
@@ -131,8 +143,13 @@ function concede(slots: Slots, walker: number, has: number): void {
   }
 }
 
-/** So many rounds in which nobody can have its share yet: one walker after the other, and the earliest round decides. */
-function walkFreely(count: number, rounds: number): void {
+/**
+ * So many rounds without a look at shares: one walker after the other, and the earliest round decides. Returns how many cells are
+ * open.
+ */
+function walkFreely(walks: readonly Walk[], share: number, size: number, rounds: number): number {
+  const count = walks.length
+  begin(walks, share)
   const { at, skip } = walkers
   const end = rounds << WALKER_BITS
   first.fill(NEVER | count)
@@ -140,13 +157,14 @@ function walkFreely(count: number, rounds: number): void {
     const step = skip[i]! - CELLS
     let cell = at[i]!
     for (let claim = i; claim < end; claim += 1 << WALKER_BITS) {
-      const other = first[cell]!
-      first[cell] = Math.min(other, claim)
+      const later = claim - first[cell]!
+      first[cell]! += later & (later >> 31)
       cell += step
       cell += CELLS & (cell >> 31)
     }
     at[i] = cell
   }
+  return settle(size)
 }
 
 /**
@@ -274,7 +292,9 @@ function nearest(cell: number, walking: number): number {
   const { at, skip } = walkers
   let best = NEVER
   for (let i = 0; i < walking; i++) {
-    const steps = ((cell - at[i]! + CELLS) * skip[i]!) % CELLS
+    const walked = (cell - at[i]! + CELLS) * skip[i]!
+    // The remainder, without a division.
+    const steps = walked - Math.floor((walked + 0.5) * (1 / CELLS)) * CELLS
     best = Math.min(best, (steps << WALKER_BITS) | i)
   }
   return best & WALKER

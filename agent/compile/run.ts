@@ -9,6 +9,15 @@ const BLOCK_BYTES = 64
 const TABLE_VERSION = 2
 const SEAL_BYTES = 4
 
+/** What up to 16 backends take. */
+const USUAL_BLOCKS = 22
+const usual = newRoom(USUAL_BLOCKS * BLOCK_BYTES)
+
+function newRoom(size: number) {
+  const bytes = new Uint8Array(size)
+  return { bytes, words: new Uint32Array(bytes.buffer) }
+}
+
 /** Bits of a slot: as few as can name every backend, as ek_table_lookup takes it. */
 function slotBits(backends: number): 4 | 8 | 16 {
   if (backends <= 1 << 4) return 4
@@ -23,14 +32,17 @@ export function runBytes(backends: number, slots: number): number {
 /**
  * The ids (32 bits), then the slots, both in the order of this machine's bytes, as the kernel reads them; then zeros up to a multiple of
  * 64 bytes. The last four bytes are a seal, where they are to spare: the CRC-32 of ids and slots. It tells an agent that starts
- * that the run was written whole, without filling the table again.
+ * that the run was written whole, without filling the table again. The bytes are good until the next call: memory of their own
+ * would cost a usual run as much as encoding it.
  */
 export function encodeRun(backendIds: ArrayLike<number>, slots: Uint8Array | Uint16Array): Uint8Array {
   const count = backendIds.length
   const used = runBytes(count, slots.length)
-  const run = new Uint8Array(Math.ceil(used / BLOCK_BYTES) * BLOCK_BYTES)
-  const ids = new Uint32Array(run.buffer, 0, count)
-  for (let i = 0; i < count; i++) ids[i] = backendIds[i]!
+  const length = Math.ceil(used / BLOCK_BYTES) * BLOCK_BYTES
+  const { bytes, words } = length > usual.bytes.length ? newRoom(length) : usual
+  const run = bytes.subarray(0, length)
+  for (let i = 0; i < count; i++) words[i] = backendIds[i]!
+  run.fill(0, used)
   if (slotBits(count) === 4) packHalves(slots, run, count * 4)
   else run.set(new Uint8Array(slots.buffer, slots.byteOffset, slots.byteLength), count * 4)
   if (run.length - used >= SEAL_BYTES) sealOf(run).setUint32(0, crc32(run.subarray(0, used), TABLE_VERSION))

@@ -4,6 +4,7 @@
 import type { Family } from '../address.ts'
 import { keyOf, type Service, type ServicePort, type ServiceView } from '../objects.ts'
 import { backendsOf } from './backends.ts'
+import type { ClaimingService } from './claims.ts'
 import type { CompiledPort, CompiledService, ServicePortName } from './compiled.ts'
 import type { CompileContext } from './context.ts'
 import { eligible } from './eligible.ts'
@@ -26,6 +27,22 @@ export function compileService(view: ServiceView, context: CompileContext): Comp
   const ports = isServed(service, context.serviceProxyName) ? compilePorts(view, context, warn) : []
   return { key, created: service.created, ports, warnings }
 }
+
+/** What a Service asks for, whatever its endpoints are. */
+export function claimsOfService(service: Service, context: CompileContext): ClaimingService {
+  const ports = isServed(service, context.serviceProxyName) ? usablePorts(service, ignore) : []
+  const vips = ports.length > 0 ? vipsOf(service, context, ignore) : []
+  return {
+    created: service.created,
+    ports: ports.map(port => ({
+      protocol: port.protocol,
+      frontends: vips.flatMap(vip => frontendsOf(service, port, vip, { anywhere: false, forwarding: 'snat' })),
+    })),
+  }
+}
+
+/** Whoever compiles the Service is warned. */
+const ignore: Warn = () => undefined
 
 /** Whether it is this proxy's. */
 export function isServed({ type, labels, clusterIPs }: Service, serviceProxyName: string): boolean {

@@ -32,12 +32,15 @@ export function vipsOf(service: Service, context: CompileContext, warn: Warn): r
     }))
 }
 
+const NONE: readonly never[] = []
+
 type Check = (address: Address) => string | undefined
 /** Undefined where the text at this index was none that can be used. */
 type ReadAddresses = readonly (Address | undefined)[]
 
 /** Empty texts are skipped: an ingress may have a host name only, or be a proxy that sends to nodePorts. */
 function readAll(texts: readonly string[], field: (i: number) => string, check: Check, warn: Warn): ReadAddresses {
+  if (texts.length === 0) return NONE
   return texts.map((text, i) => {
     if (text === '') return undefined
     const address = parseAddress(text)
@@ -77,6 +80,7 @@ function warnOtherFamily(addresses: ReadAddresses, own: readonly Family[], warn:
 }
 
 function textsOf(addresses: ReadAddresses, family: Family): readonly string[] {
+  if (addresses.length === 0) return NONE
   const texts = addresses.filter(address => address?.family === family).map(address => address!.text)
   return texts.filter((text, i) => texts.indexOf(text) === i)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** struct ek_addr and the text of addresses: IPv4 is mapped into ::ffff:0:0/96 (RFC 4291 section 2.5.5.2). */
 import ipaddr from 'ipaddr.js'
-import { parseAddress } from '../address.ts'
+import { type Address, parseAddress } from '../address.ts'
 
 /** The 16 bytes of an IPv4 or IPv6 address. Throws RangeError for anything else, a zone ("%eth0") included. */
 export function addressBytes(text: string): Uint8Array {
@@ -14,6 +14,10 @@ export function addressBytes(text: string): Uint8Array {
 export function writeAddress(text: string, to: Buffer): void {
   const address = parseAddress(text)
   if (address === undefined) throw new RangeError(`"${text}" is not an IPv4 or IPv6 address`)
+  writeParsed(address, to)
+}
+
+export function writeParsed(address: Address, to: Buffer): void {
   to.writeUInt32BE(address.w0, 0)
   to.writeUInt32BE(address.w1, 4)
   to.writeUInt32BE(address.w2, 8)

@@ -88,7 +88,7 @@ function elements<V>(
       let changed = 0
       for (let i = 0; i < bytes.length; i += stride) {
         const end = Math.min(i + stride, bytes.length)
-        if (memory.compare(bytes, i, end, at + i, at + end) !== 0) changed++
+        if (differs(memory, at + i, bytes, i, end)) changed++
       }
       copy(shape, bytes, at, changed)
       return changed
@@ -105,9 +105,15 @@ function offsetOf(shape: Shape, index: number, count: number): number {
 }
 
 function copyChanged(shape: Shape, bytes: Uint8Array, at: number): boolean {
-  if (shape.memory.compare(bytes, 0, bytes.length, at, at + bytes.length) === 0) return false
+  if (!differs(shape.memory, at, bytes, 0, bytes.length)) return false
   copy(shape, bytes, at, 1)
   return true
+}
+
+/** By hand: what is new differs in its first bytes, and compare() of a Buffer costs as much as some hundred. */
+export function differs(memory: Buffer, at: number, bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (memory[at + i - start] !== bytes[i]) return true
+  return false
 }
 
 /** `changed`: in how many elements. */

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The elements of ek_backends. What a backend id means is read there, so that the agent need not remember it. */
-import type { Backend } from '../compile/compiled.ts'
-import { writeAddress } from '../kernel/address.ts'
-import type { MappedArray } from '../kernel/array.ts'
+import { type Member, parsedAddress } from '../compile/backends.ts'
+import { writeParsed } from '../kernel/address.ts'
+import { differs, type MappedArray } from '../kernel/array.ts'
 import { BackendState, type Backend as BackendValue, backendCodec } from '../kernel/layout.gen.ts'
 
-type Endpoint = Pick<Backend, 'address' | 'port'>
 type Meaning = Pick<BackendValue, 'service' | 'pools' | 'generation' | 'flags'>
 
 export interface BackendSlots {
@@ -15,8 +14,8 @@ export interface BackendSlots {
   service(id: number): number
   pools(id: number): number
   /** Finds an endpoint among ids; quickest when it is asked in their order. */
-  finder(ids: readonly number[]): (endpoint: Endpoint) => number | undefined
-  write(id: number, endpoint: Endpoint, meaning: Meaning): void
+  finder(ids: readonly number[]): (endpoint: Member) => number | undefined
+  write(id: number, endpoint: Member, meaning: Meaning): void
   setPools(id: number, pools: number): void
   /** The slot keeps its generation, so that the next one to have it gets another. */
   free(id: number): void
@@ -39,14 +38,14 @@ export function backendSlots(array: MappedArray<BackendValue>): BackendSlots {
   const endpoint = Buffer.alloc(ENDPOINT_BYTES)
   const addr = endpoint.subarray(0, PORT)
 
-  function encodeEndpoint({ address, port }: Endpoint): void {
-    writeAddress(address, addr)
-    endpoint.writeUInt16BE(port, PORT)
+  function encodeEndpoint(member: Member): void {
+    writeParsed(parsedAddress(member), addr)
+    endpoint.writeUInt16BE(member.port, PORT)
   }
 
   function holdsEndpoint(id: number): boolean {
     const at = id * stride
-    return memory.compare(endpoint, 0, ENDPOINT_BYTES, at, at + ENDPOINT_BYTES) === 0
+    return !differs(memory, at, endpoint, 0, ENDPOINT_BYTES)
   }
 
   const slots: Pick<BackendSlots, 'isFree' | 'generation' | 'service' | 'pools'> = {
@@ -72,9 +71,9 @@ export function backendSlots(array: MappedArray<BackendValue>): BackendSlots {
         return known.get(endpoint.toString('latin1'))
       }
     },
-    write(id, { address, port }, { service, pools, generation, flags }) {
-      writeAddress(address, addr)
-      array.write(id, { addr, port, state: stateOf(pools), pools, generation, service, flags })
+    write(id, member, { service, pools, generation, flags }) {
+      writeParsed(parsedAddress(member), addr)
+      array.write(id, { addr, port: member.port, state: stateOf(pools), pools, generation, service, flags })
     },
     setPools(id, pools) {
       if (slots.pools(id) !== pools) array.write(id, { ...array.read(id), state: stateOf(pools), pools })

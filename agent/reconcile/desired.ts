@@ -3,7 +3,7 @@
 import { claimIndex } from '../compile/claims.ts'
 import type { CompiledPort, CompiledService, Frontend } from '../compile/compiled.ts'
 import type { CompileContext } from '../compile/context.ts'
-import { compileService } from '../compile/service.ts'
+import { claimsOfService, compileService } from '../compile/service.ts'
 import type { ServiceKey, ServiceView } from '../objects.ts'
 import { addChange, type Changes, noChanges } from './changes.ts'
 import { createLocalless, type Localless } from './localless.ts'
@@ -45,7 +45,7 @@ export function desiredState(initial: CompileContext): DesiredState {
 
   /** Which frontends a Service has does not depend on its endpoints. */
   function claim(key: ServiceKey, view: ServiceView | undefined): readonly ServiceKey[] {
-    return claims.update(key, view && compileService({ service: view.service, slices: [] }, context))
+    return claims.update(key, view && claimsOfService(view.service, context))
   }
 
   function compile(key: ServiceKey): CompiledService | undefined {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A pool's selection table on its way into the arena. */
 import type { Backend } from '../compile/compiled.ts'
-import { maglevTable } from '../compile/maglev.ts'
+import { maglevTable, tableSize } from '../compile/maglev.ts'
 import { encodeRun, isSealed, runBytes } from '../compile/run.ts'
 import { BLOCK_SIZE } from '../kernel/layout.gen.ts'
 import type { Arena } from './arena.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { LiveTable } from './live.ts'
 import { sameIds } from './place-backends.ts'
+
+/** Filled for table after table of the size that most have. */
+const usual = new Uint8Array(tableSize(2))
 
 /** Blocks of a run of `backends` ids and `slots` slots. */
 export function blocksOf(backends: number, slots: number): number {
@@ -38,7 +41,7 @@ export function placeTable(
   const same = live !== undefined && sameIds(live.ids, ids)
   if (same && (live.verified || isSealed(viewOf(dataplane, live), ids.length, live.size)))
     return live.verified ? live : { ...live, ids, verified: true }
-  const slots = maglevTable(members)
+  const slots = maglevTable(members, usual)
   const bytes = encodeRun(ids, slots)
   const blocks = bytes.length / BLOCK_SIZE
   if (same && live.run.blocks === blocks && viewOf(dataplane, live).equals(bytes))

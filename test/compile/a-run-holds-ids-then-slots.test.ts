@@ -57,6 +57,13 @@ t.test('a seal shows that a run is whole', t => {
   t.end()
 })
 
+t.test('nothing is left of the run before', t => {
+  encodeRun(many(16), new Uint8Array(1_303).fill(15))
+  const run = encodeRun([1], Uint8Array.of(0))
+  t.same([...run.subarray(5, -4)], new Array(run.length - 9).fill(0))
+  t.end()
+})
+
 t.test('a run without four bytes to spare has no seal', t => {
   t.notOk(isSealed(encodeRun([1], new Uint8Array(113)), 1, 113))
   t.ok(isSealed(encodeRun([1], new Uint8Array(112)), 1, 112))
