@@ -59,6 +59,8 @@ t.test('small tables, of which there are most, are what they were', t => {
   let sum = 0
   for (let round = 0; round < 100; round++)
     for (let count = 2; count <= 13; count++) sum = crc32(maglevTable(randomSet(count, random), room), sum)
-  t.equal(sum, 837_859_799)
+  // Of three, a few are so nearly full that the last cells would go to others.
+  for (let round = 0; round < 20_000; round++) sum = crc32(maglevTable(randomSet(3, random), room), sum)
+  t.equal(sum, 528_188_976)
   t.end()
 })
