@@ -117,7 +117,7 @@ export function learnAddresses(dataplane: Pick<Dataplane, 'addresses' | 'fronten
 }
 
 /** So many established flows, met in an order that no cache foresees. */
-export function crowd(dataplane: Dataplane, flows: number, what: string): Scene {
+export function crowd(dataplane: Dataplane, flows: number): Scene {
   const vip = { address: '10.96.2.1', port: 80 }
   addService(dataplane, { frontends: [{ ...vip, proto: TCP4.proto }], backends: [TCP4.backend(9)] })
   const frames = Array.from({ length: flows }, (_, n) => {
@@ -128,5 +128,5 @@ export function crowd(dataplane: Dataplane, flows: number, what: string): Scene 
   })
   // 40,503 is coprime to every size: a stride through all of them.
   const order = Array.from({ length: flows }, (_, n) => frames[(n * 40_503) % flows]!)
-  return scene(dataplane, `TCP over IPv4, one of ${flows} flows${what}`, 'tc_pod_ingress', order)
+  return scene(dataplane, `TCP over IPv4, one of ${flows} flows`, 'tc_pod_ingress', order)
 }

@@ -20,7 +20,7 @@ import {
 } from './packet-scenes.ts'
 import { benchOptions, publish, type Report, type Row, type Target } from './report.ts'
 import { apart, packed, withRunTimes } from './run-time.ts'
-import { applies, build, NO_COMMON_LRU, PARTS, type Variant } from './variants.ts'
+import { applies, build, FIRST_PARTS, PARTS, type Variant } from './variants.ts'
 
 const { rounds: ROUNDS, packets: RUNS } = benchOptions(
   'What a packet costs in the tc programs: BPF_PROG_TEST_RUN, ns above a program that does nothing.',
@@ -135,17 +135,47 @@ async function parts(): Promise<Report> {
   return { ...report, rows: [report.rows[0]!, ...rows] }
 }
 
+/** So many entries are within the caches. */
+const FEW = 4_096
+
+/** When a first packet's time goes by, with the table as configured by default and with a small one: the rest is memory. */
+async function firstParts(): Promise<Report> {
+  const sizes = [
+    { flows: FLOWS, what: '' },
+    { flows: FEW, what: `, room for ${FEW} entries` },
+  ]
+  const made = sizes.flatMap(({ flows, what }) =>
+    FIRST_PARTS.filter(fits).map(variant => {
+      const dataplane = loadDataplane({ flows, opening: ringOf(flows), file: build(variant) })
+      const subject = apartOf({ ...opening(dataplane, 0), name: `${variant.name}${what}` })
+      learnAddresses(dataplane)
+      return { dataplane, subject }
+    }),
+  )
+  const { report } = await compare({
+    part: 'packets, parts of a first one',
+    method: `TCP over IPv4, ${RUNS} new clients a turn, each a system call; ns above nothing of builds that end early`,
+    rounds: ROUNDS,
+    zeros: nothing(apartOf),
+    subjects: made.map(({ subject }) => subject),
+  })
+  for (const { dataplane } of made) dataplane.close()
+  return report
+}
+
+/** Slots for each CPU, as the agent sets them. */
+function ringOf(flows: number): number {
+  return Math.floor(Math.min(OPENING, flows / 4) / bridge.possibleCpus())
+}
+
 async function main(): Promise<void> {
-  const dataplane = loadDataplane({ flows: FLOWS, opening: Math.floor(OPENING / bridge.possibleCpus()) })
-  const file = build(NO_COMMON_LRU)
-  const crowded = CROWDS.flatMap(flows => [
-    { flows, what: '', dataplane: loadDataplane({ flows: FLOWS }) },
-    { flows, what: ', no common LRU', dataplane: loadDataplane({ flows: FLOWS, file }) },
-  ])
-  const crowds = crowded.map(({ dataplane, flows, what }) => crowd(dataplane, flows, what))
+  const dataplane = loadDataplane({ flows: FLOWS, opening: ringOf(FLOWS) })
+  const crowded = CROWDS.map(flows => ({ flows, dataplane: loadDataplane({ flows: FLOWS }) }))
+  const crowds = crowded.map(({ dataplane, flows }) => crowd(dataplane, flows))
   publish(await withRunTimes(() => scenes(dataplane, crowds)))
   publish(await hot(dataplane))
   publish(await parts())
+  publish(await withRunTimes(firstParts))
   for (const one of [dataplane, ...crowded.map(({ dataplane }) => dataplane)]) one.close()
 }
 

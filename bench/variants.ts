@@ -18,21 +18,10 @@ export interface Variant {
   readonly edits: readonly Edit[]
 }
 
-/** Of one map in maps.h. */
-function flowsType(type: string): Edit {
-  const tail = '\n\t__uint(max_entries, 262144);\n\t__type(key, struct ek_tuple);'
-  return { file: 'maps.h', from: `__uint(type, BPF_MAP_TYPE_LRU_HASH);${tail}`, to: `${type}${tail}` }
-}
-
-export const NO_COMMON_LRU: Variant = {
-  name: 'all, with BPF_F_NO_COMMON_LRU',
-  edits: [flowsType('__uint(type, BPF_MAP_TYPE_LRU_HASH);\n\t__uint(map_flags, BPF_F_NO_COMMON_LRU);')],
-}
-
 const pass = 'return p && ek_packet_read(skb, p) ? ek_from_pod(skb, p) : EK_PASS;'
 const lookup = 'flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);\n\tif (flow) {'
 
-/** In the order of a packet's way. None of them but the maps' is a program that one could run. */
+/** In the order of a packet's way. None of them is a program that one could run. */
 export const PARTS: readonly Variant[] = [
   { name: 'only the start', edits: [{ file: 'tc.bpf.c', from: pass, to: 'return p ? EK_PASS : EK_PASS;' }] },
   {
@@ -59,7 +48,42 @@ export const PARTS: readonly Variant[] = [
     name: 'all but the sum',
     edits: [{ file: 'nat.h', from: 'ek_csum_write(check, summed, addr_difference, port_difference);', to: '' }],
   },
-  NO_COMMON_LRU,
+]
+
+const choose = 'choose_source(skb, p, &choice, flow);'
+
+/** Of a flow's first packet: each lets it pass after a part, in the order of its way. What was found is looked at, or the compiler would leave it out. */
+export const FIRST_PARTS: readonly Variant[] = [
+  { name: 'until the packet is read', edits: PARTS[1]!.edits },
+  {
+    name: 'until the flow is not found',
+    edits: [
+      {
+        file: 'tc.bpf.c',
+        from: lookup,
+        to: lookup.replace('if (flow)', 'if (!flow)\n\t\treturn EK_PASS;\n\tif (flow)'),
+      },
+    ],
+  },
+  {
+    name: 'until the frontend is found',
+    edits: [
+      {
+        file: 'tc.bpf.c',
+        from: 'if (ek_is_foreign(p))',
+        to: 'return frontend->size ? EK_PASS : TC_ACT_SHOT;\n\tif (false)',
+      },
+    ],
+  },
+  {
+    name: 'until the backend is chosen',
+    edits: [{ file: 'forward.h', from: choose, to: `${choose}\n\t\treturn flow->daddr.w[3] ? EK_PASS : TC_ACT_SHOT;` }],
+  },
+  {
+    name: 'all but the ring of unanswered flows',
+    edits: [{ file: 'open.h', from: 'ek_opening_enter(&p->tuple, flow);', to: '' }],
+  },
+  { name: 'all', edits: [] },
 ]
 
 const begun = 'flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);'

@@ -7,23 +7,8 @@
 #include "maps.h"
 #include "nat.h"
 #include "own_socket.h"
+#include "room.h"
 #include "scratch.h"
-
-/* Both directions come in at the same hook. */
-#define EK_FLOW_SAME_DIR (EK_FLOW_HAIRPIN | EK_FLOW_FORWARD)
-
-/* The key of the other direction's entry. */
-EK_ALWAYS_INLINE void ek_flow_partner_key(const struct ek_tuple *tuple, const struct ek_flow *flow,
-					  struct ek_tuple *partner)
-{
-	partner->saddr = flow->daddr;
-	partner->daddr = flow->saddr;
-	partner->sport = flow->dport;
-	partner->dport = flow->sport;
-	partner->proto = tuple->proto;
-	partner->dir = flow->flags & EK_FLOW_SAME_DIR ? tuple->dir : !tuple->dir;
-	partner->zero = 0;
-}
 
 /* The entry that undoes `flow`, for the partner's key. */
 EK_ALWAYS_INLINE void ek_flow_partner_value(const struct ek_tuple *tuple,
@@ -151,7 +136,7 @@ EK_ALWAYS_INLINE void ek_flow_touch(const struct ek_packet *p, struct ek_flow *f
 		partner->flags = flags ^ EK_FLOW_REPLY;
 		return;
 	}
-	bpf_map_update_elem(&ek_flows, &key, again, first ? BPF_ANY : BPF_NOEXIST);
+	ek_flow_put(&key, again, first ? BPF_ANY : BPF_NOEXIST);
 }
 
 EK_ALWAYS_INLINE __u8 ek_flow_first_state(const struct ek_packet *p)
@@ -222,11 +207,10 @@ EK_ALWAYS_INLINE int ek_flow_store_reply(ek_ctx *ctx, const struct ek_tuple *tup
 		ek_flow_partner_key(tuple, forward, &key);
 		if (ctx && ek_own_socket(ctx, &key))
 			continue;
-		/* As an int: before kernel 6.4 the upper half of the register says nothing. */
-		error = bpf_map_update_elem(&ek_flows, &key, reply, BPF_NOEXIST);
+		error = ek_flow_put(&key, reply, BPF_NOEXIST);
 		if (!error)
 			return 0;
-		if (error != -17 /* EEXIST */)
+		if (error != EK_EEXIST)
 			return EK_REASON_FLOW_NOT_STORED;
 		there = bpf_map_lookup_elem(&ek_flows, &key);
 		if (!there)
@@ -265,21 +249,11 @@ EK_ALWAYS_INLINE int ek_flow_store(ek_ctx *ctx, const struct ek_packet *p, struc
 
 	if (reason > 0 || ek_flow_awaits_reply(p, forward))
 		return reason;
-	if (!bpf_map_update_elem(&ek_flows, &p->tuple, forward, BPF_ANY))
+	if (!ek_flow_put(&p->tuple, forward, BPF_ANY))
 		return reason;
 	ek_flow_partner_key(&p->tuple, forward, &partner);
 	bpf_map_delete_elem(&ek_flows, &partner);
 	return EK_REASON_FLOW_NOT_STORED;
-}
-
-/* Takes out both directions of a flow. */
-EK_ALWAYS_INLINE void ek_flow_forget(const struct ek_tuple *tuple, const struct ek_flow *flow)
-{
-	struct ek_tuple partner;
-
-	ek_flow_partner_key(tuple, flow, &partner);
-	bpf_map_delete_elem(&ek_flows, &partner);
-	bpf_map_delete_elem(&ek_flows, tuple);
 }
 
 /*

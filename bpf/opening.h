@@ -10,6 +10,15 @@
 #include "flow.h"
 #include "settings.h"
 
+/* Nobody needs it: it may be forged, or has ended a while ago and no agent runs that would take it
+ * out. */
+EK_ALWAYS_INLINE bool ek_flow_is_spare(const struct ek_flow *flow)
+{
+	if (flow->state == EK_FLOW_CLOSING && ek_now() - flow->seen > 60 * EK_SECOND)
+		return true;
+	return !(flow->flags & EK_FLOW_ASSURED);
+}
+
 /* After a flow is stored: there is room for the next that no assured flow has to give. */
 EK_ALWAYS_INLINE void ek_opening_enter(const struct ek_tuple *tuple, const struct ek_flow *forward)
 {
@@ -25,7 +34,7 @@ EK_ALWAYS_INLINE void ek_opening_enter(const struct ek_tuple *tuple, const struc
 	if (!oldest)
 		return;
 	flow = oldest->proto ? bpf_map_lookup_elem(&ek_flows, oldest) : NULL;
-	if (flow && !(flow->flags & EK_FLOW_ASSURED))
+	if (flow && ek_flow_is_spare(flow))
 		ek_flow_forget(oldest, flow);
 	/* The entry that is there in any case. */
 	ek_flow_partner_key(tuple, forward, oldest);

@@ -320,7 +320,9 @@ struct ek_settings {
 	__u32 event_sample; /* one in so many new flows makes an event; 0: none */
 	__u32 masquerade;   /* enum ek_masquerade */
 	__u32 opening;	    /* slots of ek_opening for each CPU */
+	__u32 rings;	    /* CPUs that have such slots */
 	__u32 icmp;	    /* ICMP answers a second and CPU; 0: no limit */
+	__u32 zero;
 };
 
 _Static_assert(sizeof(struct ek_frontend_key) == 20, "frontend key");

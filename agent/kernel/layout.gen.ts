@@ -731,6 +731,7 @@ export interface Settings {
   readonly eventSample: number
   readonly masquerade: number
   readonly opening: number
+  readonly rings: number
   readonly icmp: number
 }
 export function encodeSettings(value: Settings, to: Buffer, at = 0): void {
@@ -738,7 +739,9 @@ export function encodeSettings(value: Settings, to: Buffer, at = 0): void {
   to.writeUInt32LE(value.eventSample, at + 8)
   to.writeUInt32LE(value.masquerade, at + 12)
   to.writeUInt32LE(value.opening, at + 16)
-  to.writeUInt32LE(value.icmp, at + 20)
+  to.writeUInt32LE(value.rings, at + 20)
+  to.writeUInt32LE(value.icmp, at + 24)
+  to.fill(0, at + 28, at + 28 + 4)
 }
 export function decodeSettings(from: Buffer, at = 0): Settings {
   return {
@@ -746,19 +749,22 @@ export function decodeSettings(from: Buffer, at = 0): Settings {
     eventSample: from.readUInt32LE(at + 8),
     masquerade: from.readUInt32LE(at + 12),
     opening: from.readUInt32LE(at + 16),
-    icmp: from.readUInt32LE(at + 20),
+    rings: from.readUInt32LE(at + 20),
+    icmp: from.readUInt32LE(at + 24),
   }
 }
-export const SETTINGS_SIZE = 24
+export const SETTINGS_SIZE = 32
 export const settingsCodec: Codec<Settings> = {
   name: 'struct ek_settings',
-  size: 24,
+  size: 32,
   fields: [
     { path: 'netns_cookie', offset: 0, size: 8, type: 'u64' },
     { path: 'event_sample', offset: 8, size: 4, type: 'u32' },
     { path: 'masquerade', offset: 12, size: 4, type: 'u32' },
     { path: 'opening', offset: 16, size: 4, type: 'u32' },
-    { path: 'icmp', offset: 20, size: 4, type: 'u32' },
+    { path: 'rings', offset: 20, size: 4, type: 'u32' },
+    { path: 'icmp', offset: 24, size: 4, type: 'u32' },
+    { path: 'zero', offset: 28, size: 4, type: 'u32' },
   ],
   encode: encodeSettings,
   decode: decodeSettings,
@@ -990,8 +996,8 @@ export const MAPS = {
   }),
   flows: layout({
     name: 'ek_flows',
-    type: 9,
-    kind: 'lru_hash',
+    type: 1,
+    kind: 'hash',
     perCpu: false,
     key: tupleCodec,
     value: flowCodec,

@@ -153,6 +153,7 @@ function loader(
     // Before 5.14 nobody tells: then no namespace is the node's own, and its loopback serves no nodePorts.
     netnsCookie: typeof netnsCookie === 'bigint' ? netnsCookie : 0n,
     icmp: icmpPerSecond,
+    rings: bridge.possibleCpus(),
   }
   // Several objects have the same maps.
   const told = new Set<string>()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Looks through flows, affinity entries and sockets, takes out what has expired, and frees ids that nothing names any more. Under memory
- * pressure the kernel evicts by itself (LRU); this is what keeps the maps small in quiet times.
+ * pressure programs make room by themselves (bpf/room.h), and the kernel does in LRU maps; this is what keeps them small in quiet times.
  */
 import { setImmediate } from 'node:timers/promises'
 import { BackendState, SockFlag } from '../kernel/layout.gen.ts'

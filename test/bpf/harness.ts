@@ -79,7 +79,7 @@ export interface LoadOptions {
   readonly flows?: number
   /** One in so many new flows makes an event. */
   readonly eventSample?: number
-  /** Slots of ek_opening for each CPU; default 0: flows that are not assured are not counted. */
+  /** Slots of ek_opening for each CPU; 0: flows that are not assured are not counted, and a full table stays full. Default: as the agent has it. */
   readonly opening?: number
   /** ICMP answers a second and CPU; default 0: no limit. */
   readonly icmp?: number
@@ -135,7 +135,7 @@ function contextOf(program: Program, frame: Buffer, run: RunOptions): { readonly
 function openObject({
   flows = 16_384,
   eventSample = 0,
-  opening = 0,
+  opening,
   icmp = 0,
   object: name = 'tc',
   file = fileOf(name),
@@ -145,7 +145,12 @@ function openObject({
   const object = bridge.objectOpen(bytes, `${name}.bpf.o`)
   if (typeof object === 'number') throw new Error(`can't open ${file}: errno ${-object}`)
   const elf = parseElf(bytes, file)
-  const rodata = rodataWith({ eventSample, opening, icmp }, elf, parseBtf(sectionData(elf, '.BTF')!))!
+  const ring = opening ?? Math.floor(flows / 4 / bridge.possibleCpus())
+  const rodata = rodataWith(
+    { eventSample, opening: ring, rings: bridge.possibleCpus(), icmp },
+    elf,
+    parseBtf(sectionData(elf, '.BTF')!),
+  )!
   must(bridge.objectSetRodata(object, rodata), "can't set ek_settings")
   must(bridge.objectSetMaxEntries(object, MAPS.flows.name, shared?.flows.maxEntries ?? flows), "can't size ek_flows")
   for (const { layout, fd } of shared ? NAMES.map(map => shared[map]) : [])
