@@ -183,7 +183,8 @@ function openingSlots(maps: LoadedObject): number {
     bridge.close(fd)
     return maxEntries
   }
-  return Math.floor(Math.min(entries('opening'), entries('flows') / 4) / bridge.possibleCpus())
+  // One at least: a table that is full makes room by them.
+  return Math.max(1, Math.floor(Math.min(entries('opening'), entries('flows') / 4) / bridge.possibleCpus()))
 }
 
 /** Names of the object and of what its programs are for. */

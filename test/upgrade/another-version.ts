@@ -36,7 +36,7 @@ const PATCHES: readonly Patch[] = [
   ['agent/cli/status.ts', /\b(v|value)\.size/g, '$1.places'],
   ['agent/compile/populate.ts', 'CELLS = 1_303', 'CELLS = 1_009'],
   ['agent/compile/run.ts', 'TABLE_VERSION = 2', 'TABLE_VERSION = 3'],
-  ['agent/reconcile/backend-slots.ts', 'addr, port, state: stateOf', 'addr, port, weight: 1, state: stateOf'],
+  ['agent/reconcile/backend-slots.ts', 'addr, port: member.port, state', 'addr, port: member.port, weight: 1, state'],
 ]
 
 /** Built in a folder that goes with the process. */
