@@ -3,6 +3,7 @@
 
 import { FlowState } from '../agent/kernel/layout.gen.ts'
 import { admit } from '../agent/reconcile/known-addresses.ts'
+import { openedFlows, spareRings } from '../agent/reconcile/rings.ts'
 import { type Case, frameBetween, ipBetween, packetBetween, TCP4, UDP4 } from '../test/bpf/cases.ts'
 import { type Dataplane, type Program, VERDICT } from '../test/bpf/harness.ts'
 import { addService, type Endpoint } from '../test/bpf/services.ts'
@@ -94,9 +95,12 @@ export function newClients(test: Case, vip: Endpoint, fields: Parameters<typeof 
   })
 }
 
-/** As the agent does it with flows whose time is over. */
-export function sweepOpening({ flows }: Pick<Dataplane, 'flows'>): void {
+/** As the agent does it with flows whose time is over; all others here are assured. */
+export function sweepOpening(dataplane: Pick<Dataplane, 'flows' | 'rings' | 'ringSlots'>): void {
+  const { flows } = dataplane
+  const opened = openedFlows(dataplane)
   flows.deleteMany([...flows.entries()].filter(([, { state }]) => state === FlowState.OPENING).map(([key]) => key))
+  spareRings(dataplane, opened, 0)
 }
 
 /** Every run is a new client's. */

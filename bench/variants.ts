@@ -84,6 +84,10 @@ export const FIRST_PARTS: readonly Variant[] = [
     edits: [{ file: 'open.h', from: 'ek_opening_enter(&p->tuple, flow);', to: '' }],
   },
   { name: 'all', edits: [] },
+  {
+    name: 'all, in a flood',
+    edits: [{ file: 'opening.h', from: 'if (ring->clear_from - opened - 1 >= slots)', to: '' }],
+  },
 ]
 
 const begun = 'flow = bpf_map_lookup_elem(&ek_flows, &p->tuple);'

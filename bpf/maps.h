@@ -78,6 +78,15 @@ struct {
 	__type(value, struct ek_tuple);
 } ek_opening SEC(".maps");
 
+/* By CPU, as many as are possible. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ek_ring);
+} ek_rings SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -2,7 +2,8 @@
 /*
  * Flows that may be forged: every packet of a flood from random sources opens one. A
  * flow is assured when the client goes on after an answer; of others there are at most
- * as many as ek_opening has slots, and each new one takes the place of the oldest.
+ * as many as ek_opening has slots, and each new one takes the place of the oldest. Where
+ * there are few of them the agent lets half as many again be opened without that.
  */
 #ifndef EK_OPENING_H
 #define EK_OPENING_H
@@ -19,25 +20,34 @@ EK_ALWAYS_INLINE bool ek_flow_is_spare(const struct ek_flow *flow)
 	return !(flow->flags & EK_FLOW_ASSURED);
 }
 
+/* Takes out the flow that stands in a slot, unless somebody needs it. */
+EK_ALWAYS_INLINE void ek_opening_clear(const struct ek_tuple *slot)
+{
+	struct ek_flow *flow = slot->proto ? bpf_map_lookup_elem(&ek_flows, slot) : NULL;
+
+	if (flow && ek_flow_is_spare(flow))
+		ek_flow_forget(slot, flow);
+}
+
 /* After a flow is stored: there is room for the next that no assured flow has to give. */
 EK_ALWAYS_INLINE void ek_opening_enter(const struct ek_tuple *tuple, const struct ek_flow *forward)
 {
-	__u32 slots = ek_settings.opening, index;
-	struct ek_cpu *cpu = ek_this_cpu();
-	struct ek_tuple *oldest;
-	struct ek_flow *flow;
+	__u32 slots = ek_settings.opening, opened, index;
+	struct ek_ring *ring = ek_ring_of();
+	struct ek_tuple *slot;
 
-	if (!cpu || !slots)
+	if (!ring || !slots)
 		return;
-	index = bpf_get_smp_processor_id() * slots + cpu->opened++ % slots;
-	oldest = bpf_map_lookup_elem(&ek_opening, &index);
-	if (!oldest)
+	opened = ring->opened++;
+	index = bpf_get_smp_processor_id() * slots + opened % slots;
+	slot = bpf_map_lookup_elem(&ek_opening, &index);
+	if (!slot)
 		return;
-	flow = oldest->proto ? bpf_map_lookup_elem(&ek_flows, oldest) : NULL;
-	if (flow && ek_flow_is_spare(flow))
-		ek_flow_forget(oldest, flow);
+	/* A look at the flow there may be a line of memory that no cache holds. */
+	if (ring->clear_from - opened - 1 >= slots)
+		ek_opening_clear(slot);
 	/* The entry that is there in any case. */
-	ek_flow_partner_key(tuple, forward, oldest);
+	ek_flow_partner_key(tuple, forward, slot);
 }
 
 #endif

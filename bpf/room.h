@@ -43,6 +43,14 @@ EK_ALWAYS_INLINE __u64 ek_flow_worth(const struct ek_flow *flow)
 	return flow->seen;
 }
 
+/* Of this CPU. */
+EK_ALWAYS_INLINE struct ek_ring *ek_ring_of(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&ek_rings, &cpu);
+}
+
 /* The key in a slot, and its flow, if that is still there. */
 struct ek_spare {
 	struct ek_tuple *key;
@@ -72,16 +80,16 @@ __noinline int ek_flow_make_room(void)
 {
 	__u32 slots = ek_settings.opening, rings = ek_settings.rings;
 	__u32 own = bpf_get_smp_processor_id() * slots, random = bpf_get_prandom_u32();
-	struct ek_cpu *cpu = ek_this_cpu();
+	struct ek_ring *ring = ek_ring_of();
 	struct ek_spare spare;
 	__u64 least = ~0ull;
 	__u32 best = 0;
 
-	if (!cpu || !slots || !rings)
+	if (!ring || !slots || !rings)
 		return 0;
 	for (__u32 i = 0; i < EK_ROOM_SAMPLE + EK_ROOM_OTHERS && least; i++) {
 		__u32 index = i < EK_ROOM_SAMPLE
-				      ? own + (cpu->opened + i) % slots
+				      ? own + (ring->opened + i) % slots
 				      : (random + i) % rings * slots + (random * i >> 8) % slots;
 
 		if (!ek_spare_at(index, &spare) || ek_flow_worth(spare.flow) >= least)

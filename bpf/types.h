@@ -16,7 +16,7 @@
 /* Bumped when a pinned map changes its layout. Part of the pins' path: agents carry what they
  * find under another number over, by the names of fields. An enum, because BTF has no #defines. */
 enum ek_layout {
-	EK_LAYOUT_VERSION = 4,
+	EK_LAYOUT_VERSION = 5,
 };
 
 /* An IPv6 address, or an IPv4 address mapped into ::ffff:0:0/96 (RFC 4291 2.5.5.2). */
@@ -265,7 +265,18 @@ struct ek_service_counters {
 struct ek_cpu {
 	__u64 second;  /* that `answers` is about */
 	__u32 answers; /* of ICMP */
-	__u32 opened;  /* flows: the next slot of ek_opening, round and round */
+	__u32 zero;
+};
+
+/*
+ * Of a CPU's ring in ek_opening. Counts go on for ever, through 2^32. A cache line of its own: only
+ * the agent and that CPU write to it.
+ */
+struct ek_ring {
+	__u32 opened;	  /* flows so far: the next slot, round and round */
+	__u32 clear_from; /* from this many on slots have to be cleared: until then the agent knows
+			      that there are few flows to be cleared */
+	__u8 zero[56];
 };
 
 /* Why a packet went no further. Shared by programs, counters, events and commands. */
@@ -336,6 +347,7 @@ _Static_assert(sizeof(struct ek_sock) == 32, "socket");
 _Static_assert(sizeof(struct ek_fragment_key) == 40, "fragment key");
 _Static_assert(sizeof(struct ek_uplink) == 40, "uplink");
 _Static_assert(sizeof(struct ek_cpu) == 16, "cpu");
+_Static_assert(sizeof(struct ek_ring) == 64, "ring");
 _Static_assert(sizeof(struct ek_range) == 24, "range");
 
 #endif

@@ -103,7 +103,7 @@ export function frontendFlagNames(bits: number): string[] {
 
 /** enum ek_layout */
 export const Layout = {
-  VERSION: 4,
+  VERSION: 5,
 } as const
 export type Layout = (typeof Layout)[keyof typeof Layout]
 export function layoutName(value: number): string {
@@ -331,18 +331,16 @@ export const blockCodec: Codec<Block> = {
 export interface Cpu {
   readonly second: bigint
   readonly answers: number
-  readonly opened: number
 }
 export function encodeCpu(value: Cpu, to: Buffer, at = 0): void {
   to.writeBigUInt64LE(value.second, at)
   to.writeUInt32LE(value.answers, at + 8)
-  to.writeUInt32LE(value.opened, at + 12)
+  to.fill(0, at + 12, at + 12 + 4)
 }
 export function decodeCpu(from: Buffer, at = 0): Cpu {
   return {
     second: from.readBigUInt64LE(at),
     answers: from.readUInt32LE(at + 8),
-    opened: from.readUInt32LE(at + 12),
   }
 }
 export const CPU_SIZE = 16
@@ -352,7 +350,7 @@ export const cpuCodec: Codec<Cpu> = {
   fields: [
     { path: 'second', offset: 0, size: 8, type: 'u64' },
     { path: 'answers', offset: 8, size: 4, type: 'u32' },
-    { path: 'opened', offset: 12, size: 4, type: 'u32' },
+    { path: 'zero', offset: 12, size: 4, type: 'u32' },
   ],
   encode: encodeCpu,
   decode: decodeCpu,
@@ -663,6 +661,35 @@ export const rangeCodec: Codec<Range> = {
   ],
   encode: encodeRange,
   decode: decodeRange,
+}
+
+/** struct ek_ring */
+export interface Ring {
+  readonly opened: number
+  readonly clearFrom: number
+}
+export function encodeRing(value: Ring, to: Buffer, at = 0): void {
+  to.writeUInt32LE(value.opened, at)
+  to.writeUInt32LE(value.clearFrom, at + 4)
+  to.fill(0, at + 8, at + 8 + 56)
+}
+export function decodeRing(from: Buffer, at = 0): Ring {
+  return {
+    opened: from.readUInt32LE(at),
+    clearFrom: from.readUInt32LE(at + 4),
+  }
+}
+export const RING_SIZE = 64
+export const ringCodec: Codec<Ring> = {
+  name: 'struct ek_ring',
+  size: 64,
+  fields: [
+    { path: 'opened', offset: 0, size: 4, type: 'u32' },
+    { path: 'clear_from', offset: 4, size: 4, type: 'u32' },
+    { path: 'zero', offset: 8, size: 56, type: 'u8[56]' },
+  ],
+  encode: encodeRing,
+  decode: decodeRing,
 }
 
 /** struct ek_service */
@@ -1073,6 +1100,16 @@ export const MAPS = {
     value: u64Codec,
     maxEntries: 17,
     flags: 0,
+  }),
+  rings: layout({
+    name: 'ek_rings',
+    type: 2,
+    kind: 'array',
+    perCpu: false,
+    key: u32Codec,
+    value: ringCodec,
+    maxEntries: 1024,
+    flags: 1024,
   }),
   services: layout({
     name: 'ek_services',

@@ -13,6 +13,7 @@ import {
   type FrontendKey,
   MAPS,
   type Range,
+  type Ring,
   type Service,
   type ServiceCounters,
   type Sock,
@@ -27,6 +28,7 @@ import { newOperations, type Operations } from '../kernel/operations.ts'
 import { openPerCpuMap, type PerCpuMap } from '../kernel/percpu.ts'
 import { openPinnedMap, otherVersions, pinFolder } from '../kernel/pins.ts'
 import type { MapName } from '../kernel/takeover.ts'
+import { ringSlots } from './rings.ts'
 
 /** What the socket path remembers of sockets. */
 export interface SocketMaps {
@@ -42,6 +44,10 @@ export interface Dataplane {
   readonly addresses: MappedArray<Block>
   readonly affinity: TypedMap<AffinityKey, Affinity>
   readonly flows: TypedMap<Tuple, Flow>
+  /** By CPU, of what stands in ek_opening. */
+  readonly rings: MappedArray<Ring>
+  /** Slots of each CPU's ring. */
+  readonly ringSlots: number
   readonly nodeAddrs: TypedMap<Addr, number>
   /** By interface index. */
   readonly uplinks: TypedMap<number, Uplink>
@@ -68,6 +74,8 @@ function openDataplane(fd: MapFd, socketFd: MapFd | undefined, writable: boolean
     addresses: mapArray(MAPS.addresses, fd('addresses'), { operations, writable }),
     affinity: openMap(MAPS.affinity, fd('affinity'), options),
     flows: openMap(MAPS.flows, fd('flows'), options),
+    rings: mapArray(MAPS.rings, fd('rings'), { operations, writable }),
+    opening: openMap(MAPS.opening, fd('opening'), options),
     nodeAddrs: openMap(MAPS.nodeAddrs, fd('nodeAddrs'), options),
     uplinks: openMap(MAPS.uplinks, fd('uplinks'), options),
     ranges: openMap(MAPS.ranges, fd('ranges'), options),
@@ -81,6 +89,7 @@ function openDataplane(fd: MapFd, socketFd: MapFd | undefined, writable: boolean
   }
   return {
     ...maps,
+    ringSlots: ringSlots(maps.opening.maxEntries, maps.flows.maxEntries),
     sockets,
     operations,
     close() {

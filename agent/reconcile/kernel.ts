@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { bridge } from '../kernel/bridge.ts'
-import { checkValue, KernelError } from '../kernel/errno.ts'
+import { KernelError } from '../kernel/errno.ts'
 import { HOOKS, listHooks } from '../kernel/hooks.ts'
 import { MAPS } from '../kernel/layout.gen.ts'
 import { openMap } from '../kernel/maps.ts'
@@ -68,10 +68,10 @@ function withMaps(config: Config, folder: PinFolder, log: Logger, migration: Mig
   const first = loader(config, folder, log, migration)
   // Maps first; the programs take the verifier a second, and only nodes with such devices need them.
   const maps = first('tc', { programs: [] })
-  const load: Load = (name, options = {}) =>
-    first(name, { ...options, settings: { opening: openingSlots(maps), ...options.settings } })
-  const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, load, log)
+  const sockets = config.podPath === 'packet' ? undefined : socketPath(config, folder, first, log)
   const dataplane = dataplaneOf(maps, sockets?.object)
+  const load: Load = (name, options = {}) =>
+    first(name, { ...options, settings: { opening: dataplane.ringSlots, ...options.settings } })
   const programs = devicePrograms(config, load)
   const xdp = xdpProgram(program =>
     load('xdp', { programs: [program], settings: { masquerade: masqueradeOf(config, 'uplink') } }),
@@ -164,7 +164,7 @@ function loader(
       folder,
       inheritance,
       settings: { ...settings, ...own },
-      sizes: { ...sizes, counters: sizes.services },
+      sizes: { ...sizes, counters: sizes.services, rings: bridge.possibleCpus() },
       ...(programs && { programs }),
     })
     for (const note of object.notes.filter(note => !told.has(note))) {
@@ -173,18 +173,6 @@ function loader(
     }
     return object
   }
-}
-
-/** Of each CPU's ring in ek_opening. New flows may fill half of ek_flows at most, where each has two entries. */
-function openingSlots(maps: LoadedObject): number {
-  const entries = (name: 'opening' | 'flows') => {
-    const fd = maps.mapFd(name)
-    const { maxEntries } = checkValue(bridge.mapInfo(fd), 'ask about map', name)
-    bridge.close(fd)
-    return maxEntries
-  }
-  // One at least: a table that is full makes room by them.
-  return Math.max(1, Math.floor(Math.min(entries('opening'), entries('flows') / 4) / bridge.possibleCpus()))
 }
 
 /** Names of the object and of what its programs are for. */

@@ -24,7 +24,12 @@ export type FlowStates = ReadonlyMap<FlowState, number>
 
 export interface SweptFlows extends Count {
   readonly states: FlowStates
+  /** Flows that stay and that may be forged. */
+  readonly unassured: number
 }
+
+/** Of each flow there is an entry for replies, and one that is not assured has no other flag of these. */
+const UNASSURED = FlowFlag.REPLY | FlowFlag.ASSURED
 
 const SECOND = 1_000_000_000n
 
@@ -41,9 +46,11 @@ export async function sweepFlows(
   const map = rawMap(MAPS.flows, dataplane.flows.fd, { operations: dataplane.operations }, 1)
   const suspects: Tuple[] = []
   let left = 0
+  let unassured = 0
   const states: number[] = []
   const stays = (state: number, flags: number) => {
     left++
+    if ((flags & UNASSURED) === FlowFlag.REPLY) unassured++
     if ((state === FlowState.OPENING) === ((flags & FlowFlag.REPLY) !== 0)) states[state] = (states[state] ?? 0) + 1
   }
   for (const { keys, values, count } of readChunks(map)) {
@@ -73,7 +80,7 @@ export async function sweepFlows(
     }
   }
   const names = Object.values(FlowState)
-  return { expired, left, states: new Map(names.map(state => [state, states[state] ?? 0])) }
+  return { expired, left, unassured, states: new Map(names.map(state => [state, states[state] ?? 0])) }
 }
 
 /** Nanoseconds by state. */

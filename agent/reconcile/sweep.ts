@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import { BackendState, SockFlag } from '../kernel/layout.gen.ts'
 import type { Dataplane, SocketMaps } from './dataplane.ts'
 import type { Reconciler } from './reconciler.ts'
+import { openedFlows, spareRings } from './rings.ts'
 import { type FlowStates, sweepFlows } from './sweep-flows.ts'
 
 /** Seconds without a packet after which a flow is forgotten. */
@@ -43,7 +44,9 @@ export async function sweep(
   const restingServices = reconciler.services.resting()
   const restingBackends = reconciler.backends.resting()
   const named = { services: new Set<number>(), backends: new Set<number>() }
+  const opened = openedFlows(dataplane)
   const flows = await sweepFlows(dataplane, timeouts, now, named)
+  spareRings(dataplane, opened, flows.unassured)
   const affinity = await sweepAffinity(dataplane, reconciler, now, named)
   const orig = await sweepSockets(dataplane, dataplane.sockets?.orig, named)
   const choices = await sweepSockets(dataplane, dataplane.sockets?.choices, named)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A flood from forged addresses pushes no connection out of ek_flows, and new clients are served while it lasts. */
+import { execFileSync } from 'node:child_process'
 import t, { type Test } from 'tap'
 import { bridge } from '../../agent/kernel/bridge.ts'
-import { FlowFlag } from '../../agent/kernel/layout.gen.ts'
+import { FlowFlag, type Tuple } from '../../agent/kernel/layout.gen.ts'
+import { openedFlows, spareRings } from '../../agent/reconcile/rings.ts'
 import { type Case, frameBetween, TCP4, TCP6, UDP4, UDP6 } from './cases.ts'
 import { type Dataplane, loadDataplane, VERDICT } from './harness.ts'
 import { addService, type Endpoint } from './services.ts'
@@ -121,6 +123,49 @@ t.test('without the ring the same flood fills the table', async t => {
   t.equal(lost(dataplane, TCP4, before), 0)
   const client = { address: '192.0.2.7', port: 2000 }
   t.equal(send(dataplane, TCP4, client, 'S').verdict, VERDICT.SHOT, 'and the next client is turned away')
+})
+
+/** Of the entries for replies: each flow has one. */
+function unassured({ flows }: Dataplane): Tuple[] {
+  const either = FlowFlag.REPLY | FlowFlag.ASSURED
+  return [...flows.entries()].filter(([, { flags }]) => (flags & either) === FlowFlag.REPLY).map(([key]) => key)
+}
+
+t.test('where few are in the way, some are opened without a look at the oldest', async t => {
+  // All on one CPU, in one ring.
+  execFileSync('taskset', ['-cp', '0', String(process.pid)])
+  const dataplane = loaded(t, OPENING)
+  const slots = dataplane.ringSlots
+  const before = connected(dataplane, TCP4)
+  // Both counts go through 2^32 while some are spared.
+  for (let cpu = 0; cpu < bridge.possibleCpus(); cpu++)
+    dataplane.rings.write(cpu, { opened: 2 ** 32 - 3 * slots - 10, clearFrom: 10 * slots })
+  let packets = 0
+  const burst = (count: number) => {
+    flood(dataplane, TCP4, count, packets)
+    packets += count
+  }
+  burst(2 * slots)
+  t.equal(unassured(dataplane).length, slots, 'a count that is far off spares nobody')
+  dataplane.flows.deleteMany(unassured(dataplane))
+
+  burst(slots / 4)
+  const oldest = unassured(dataplane)
+  burst((slots * 3) / 4)
+  const kept = new Set(oldest.map(key => key.dport))
+  dataplane.flows.deleteMany(unassured(dataplane).filter(({ dport }) => !kept.has(dport)))
+  /** As an agent that has swept. */
+  const look = () => spareRings(dataplane, openedFlows(dataplane), unassured(dataplane).length)
+  look()
+  burst(FLOOD)
+  t.equal(unassured(dataplane).length, slots + oldest.length, 'those that stood in the way stay, and no others')
+  for (let i = 0; i < 10; i++) {
+    look()
+    burst(FLOOD / 10)
+    const { length } = unassured(dataplane)
+    if (length > slots * 1.5) t.fail(`${length} flows are not assured, of ${slots * 1.5} at most`)
+  }
+  t.equal(lost(dataplane, TCP4, before), 0, 'and none is lost that is assured')
 })
 
 t.test('ICMP answers are limited', async t => {

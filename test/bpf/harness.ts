@@ -93,6 +93,9 @@ export interface LoadOptions {
   readonly shared?: Pick<Dataplane, MapName>
 }
 
+/** Entries of ek_flows. */
+const FLOWS = 16_384
+
 /** Throws when the kernel refuses the object, with the verifier's log. */
 export function loadDataplane(options: LoadOptions = {}) {
   const object = openObject(options)
@@ -106,6 +109,7 @@ export function loadDataplane(options: LoadOptions = {}) {
   if (!options.shared && !options.knowsAddresses) maps.addresses.memory.fill(0xff)
   return {
     ...maps,
+    ringSlots: ringOf(options),
     /** Descriptors by name. */
     programs,
     /** Runs one frame through a program and returns what became of it. */
@@ -132,22 +136,19 @@ function contextOf(program: Program, frame: Buffer, run: RunOptions): { readonly
   return Object.keys(skb).length > 0 ? { ctx: encodeSkb(skb) } : {}
 }
 
-function openObject({
-  flows = 16_384,
-  eventSample = 0,
-  opening,
-  icmp = 0,
-  object: name = 'tc',
-  file = fileOf(name),
-  shared,
-}: LoadOptions): BpfObject {
+/** Slots of ek_opening for each CPU. */
+function ringOf({ opening, flows = FLOWS }: LoadOptions): number {
+  return opening ?? Math.floor(flows / 4 / bridge.possibleCpus())
+}
+
+function openObject(options: LoadOptions): BpfObject {
+  const { flows = FLOWS, eventSample = 0, icmp = 0, object: name = 'tc', file = fileOf(name), shared } = options
   const bytes = readFileSync(file)
   const object = bridge.objectOpen(bytes, `${name}.bpf.o`)
   if (typeof object === 'number') throw new Error(`can't open ${file}: errno ${-object}`)
   const elf = parseElf(bytes, file)
-  const ring = opening ?? Math.floor(flows / 4 / bridge.possibleCpus())
   const rodata = rodataWith(
-    { eventSample, opening: ring, rings: bridge.possibleCpus(), icmp },
+    { eventSample, opening: ringOf(options), rings: bridge.possibleCpus(), icmp },
     elf,
     parseBtf(sectionData(elf, '.BTF')!),
   )!
@@ -167,6 +168,7 @@ const NAMES = [
   'tables',
   'affinity',
   'flows',
+  'rings',
   'foreign',
   'fragments',
   'addresses',
@@ -190,6 +192,7 @@ function openMaps(object: BpfObject) {
     flows: open(MAPS.flows),
     foreign: open(MAPS.foreign),
     fragments: open(MAPS.fragments),
+    rings: mapArray(MAPS.rings, fdOf(MAPS.rings)),
     addresses: mapArray(MAPS.addresses, fdOf(MAPS.addresses)),
     nodeAddrs: open(MAPS.nodeAddrs),
     uplinks: open(MAPS.uplinks),

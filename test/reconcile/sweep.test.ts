@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import t from 'tap'
 import { addressBytes } from '../../agent/kernel/address.ts'
+import { bridge } from '../../agent/kernel/bridge.ts'
 import { ClientKind, Dir, type Flow, FlowFlag, FlowState, SockFlag, type Tuple } from '../../agent/kernel/layout.gen.ts'
 import type { Dataplane } from '../../agent/reconcile/dataplane.ts'
 import { type Reconciler, reconciler } from '../../agent/reconcile/reconciler.ts'
@@ -70,6 +71,12 @@ function putFlow(plane: Dataplane, live: Reconciler, { port, state, age }: Pair)
   return [forward, reply]
 }
 
+const NOBODY = addressBytes('::')
+const EMPTY: Flow = {
+  ...{ saddr: NOBODY, daddr: NOBODY, sport: 0, dport: 0, service: 0, backend: 0, generation: 0 },
+  ...{ seen: 0n, state: 0, flags: 0, tick: 0 },
+}
+
 function present(tuples: readonly Tuple[]): number {
   return tuples.filter(tuple => dataplane.flows.lookup(tuple)).length
 }
@@ -107,6 +114,34 @@ t.test('when the backend goes, datagram flows go at once and TCP keeps its own',
   for (const tuple of [...dataplane.flows.entries()].map(([tuple]) => tuple)) dataplane.flows.delete(tuple)
   await sweep(dataplane, maps, TIMEOUTS, clock)
   t.notOk(maps.backends.resting().includes(gone), 'and is free when none does')
+})
+
+t.test('where few flows may be forged, programs are spared the look at the oldest for a while', async t => {
+  const { rings, ringSlots } = dataplane
+  const cpus = bridge.possibleCpus()
+  maps.apply(desired(service('web', [frontend('10.96.0.10')], backends(1, 2))), false)
+  const spared = async () => {
+    await sweep(dataplane, maps, TIMEOUTS, clock)
+    return rings.read(0).clearFrom
+  }
+  rings.write(0, { opened: 7, clearFrom: 0 })
+  t.equal(await spared(), 7 + Math.floor(ringSlots / 2))
+  const replies = Array.from(
+    { length: cpus * 10 },
+    (_, i) => putFlow(dataplane, maps, { port: 5_000 + i, state: 'DATAGRAM', age: [0, 0] })[1],
+  )
+  t.equal(await spared(), 7 + Math.floor(ringSlots / 2) - 10, 'each one in the way counts once')
+  for (const key of replies)
+    dataplane.flows.update(key, { ...dataplane.flows.lookup(key)!, flags: FlowFlag.REPLY | FlowFlag.ASSURED })
+  t.equal(await spared(), 7 + Math.floor(ringSlots / 2), 'one that is assured does not')
+  dataplane.flows.deleteMany([...dataplane.flows.entries()].map(([key]) => key))
+  for (let i = 0; i < cpus * ringSlots; i++)
+    dataplane.flows.update(
+      { ...replies[0]!, dport: 10_000 + i },
+      { ...EMPTY, seen: clock(), flags: FlowFlag.REPLY, state: FlowState.OPENING },
+    )
+  t.equal(await spared(), 7, 'and where there are many nobody is spared')
+  dataplane.flows.deleteMany([...dataplane.flows.entries()].map(([key]) => key))
 })
 
 t.test('affinity goes with its time, its backend and its Service', async t => {
