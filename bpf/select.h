@@ -102,7 +102,7 @@ EK_ALWAYS_INLINE void ek_select(const struct ek_frontend *frontend, __u32 hash,
 				struct ek_choice *choice)
 {
 	struct ek_affinity affinity = {};
-	bool known;
+	int known;
 
 	if (frontend->affinity && ek_affinity_find(frontend, client, now, choice))
 		return;
@@ -118,7 +118,7 @@ EK_ALWAYS_INLINE void ek_select(const struct ek_frontend *frontend, __u32 hash,
 	affinity.generation = choice->backend->generation;
 	affinity.used = now;
 	/* Another CPU may serve the same client's other connection just now: the first one decides.
-	 */
+	 * An int: see ek_flow_put(). */
 	known = bpf_map_update_elem(&ek_affinity, client, &affinity, BPF_NOEXIST);
 	if (known && !ek_affinity_find(frontend, client, now, choice))
 		bpf_map_update_elem(&ek_affinity, client, &affinity, BPF_ANY);
