@@ -14,12 +14,17 @@
 EK_ALWAYS_INLINE void ek_flow_partner_value(const struct ek_tuple *tuple,
 					    const struct ek_flow *flow, struct ek_flow *partner)
 {
-	*partner = *flow;
 	partner->saddr = tuple->daddr;
 	partner->daddr = tuple->saddr;
 	partner->sport = tuple->dport;
 	partner->dport = tuple->sport;
+	partner->service = flow->service;
+	partner->backend = flow->backend;
+	partner->generation = flow->generation;
+	partner->seen = flow->seen;
+	partner->state = flow->state;
 	partner->flags = flow->flags ^ EK_FLOW_REPLY;
+	partner->tick = flow->tick;
 }
 
 EK_ALWAYS_INLINE bool ek_flow_backend_gone(const struct ek_flow *flow)

@@ -19,10 +19,11 @@ enum ek_layout {
 	EK_LAYOUT_VERSION = 5,
 };
 
-/* An IPv6 address, or an IPv4 address mapped into ::ffff:0:0/96 (RFC 4291 2.5.5.2). */
+/* An IPv6 address, or an IPv4 address mapped into ::ffff:0:0/96 (RFC 4291 2.5.5.2). Aligned: it is
+ * copied in two pieces. */
 struct ek_addr {
 	__be32 w[4];
-};
+} __attribute__((aligned(8)));
 
 enum ek_scope {
 	EK_SCOPE_CLUSTER = 0,  /* the client is a pod or a node of the cluster */
@@ -39,6 +40,7 @@ struct ek_frontend_key {
 	__be16 port;
 	__u8 proto; /* IPPROTO_* */
 	__u8 scope; /* enum ek_scope */
+	__u32 zero;
 };
 
 enum ek_frontend_flag {
@@ -336,7 +338,7 @@ struct ek_settings {
 	__u32 zero;
 };
 
-_Static_assert(sizeof(struct ek_frontend_key) == 20, "frontend key");
+_Static_assert(sizeof(struct ek_frontend_key) == 24, "frontend key");
 _Static_assert(sizeof(struct ek_frontend) == 24, "frontend");
 _Static_assert(sizeof(struct ek_backend) == 32, "backend");
 _Static_assert(sizeof(struct ek_affinity_key) == 24, "affinity key");

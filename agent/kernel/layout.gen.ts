@@ -609,6 +609,7 @@ export function encodeFrontendKey(value: FrontendKey, to: Buffer, at = 0): void 
   to.writeUInt16BE(value.port, at + 16)
   to.writeUInt8(value.proto, at + 18)
   to.writeUInt8(value.scope, at + 19)
+  to.fill(0, at + 20, at + 20 + 4)
 }
 export function decodeFrontendKey(from: Buffer, at = 0): FrontendKey {
   return {
@@ -618,15 +619,16 @@ export function decodeFrontendKey(from: Buffer, at = 0): FrontendKey {
     scope: from.readUInt8(at + 19),
   }
 }
-export const FRONTEND_KEY_SIZE = 20
+export const FRONTEND_KEY_SIZE = 24
 export const frontendKeyCodec: Codec<FrontendKey> = {
   name: 'struct ek_frontend_key',
-  size: 20,
+  size: 24,
   fields: [
     { path: 'addr.w', offset: 0, size: 16, type: 'be32[4]' },
     { path: 'port', offset: 16, size: 2, type: 'be16' },
     { path: 'proto', offset: 18, size: 1, type: 'u8' },
     { path: 'scope', offset: 19, size: 1, type: 'u8' },
+    { path: 'zero', offset: 20, size: 4, type: 'u32' },
   ],
   encode: encodeFrontendKey,
   decode: decodeFrontendKey,

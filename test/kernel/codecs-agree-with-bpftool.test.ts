@@ -142,7 +142,7 @@ t.test('bpftool shows a frontend in the order of the wire', async t => {
   const path = join(space.folder.path, 'ek_frontends')
   const [element] = JSON.parse(run('bpftool', '-j', 'map', 'dump', 'pinned', path))
   const bytes = (text: string) => text.split(' ').map(byte => `0x${byte}`)
-  t.same(element.key, bytes('00 00 00 00 00 00 00 00 00 00 ff ff 0a 60 00 01 1f 90 11 01'))
+  t.same(element.key, bytes('00 00 00 00 00 00 00 00 00 00 ff ff 0a 60 00 01 1f 90 11 01 00 00 00 00'))
   t.same(element.value, bytes('07 00 00 00 08 00 00 00 f1 03 00 00 03 00 00 00 30 2a 00 00 02 10 00 00'))
   frontends.close()
 })

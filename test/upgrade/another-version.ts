@@ -21,11 +21,11 @@ const PATCHES: readonly Patch[] = [
   [
     'bpf/types.h',
     /(struct ek_backend \{\n\tstruct ek_addr addr;\n\t__be16 port;\n)/,
-    '$1\t__u16 weight;\n\t__u8 zero[2];\n',
+    '$1\t__u16 weight;\n\t__u8 zero[6];\n',
   ],
-  ['bpf/types.h', /(sizeof\(struct ek_backend\) == )32/, '$136'],
-  ['bpf/types.h', /(struct ek_sock \{\n\tstruct ek_addr addr;\n)/, '$1\t__u32 mark;\n'],
-  ['bpf/types.h', /(sizeof\(struct ek_sock\) == )32/, '$136'],
+  ['bpf/types.h', /(sizeof\(struct ek_backend\) == )32/, '$140'],
+  ['bpf/types.h', /(struct ek_sock \{\n\tstruct ek_addr addr;\n)/, '$1\t__u64 mark;\n'],
+  ['bpf/types.h', /(sizeof\(struct ek_sock\) == )32/, '$140'],
   ['bpf/types.h', '__u32 size;	/* slots', '__u32 places;	/* slots'],
   ...['dial.h', 'select.h', 'tc.bpf.c', 'uplink.bpf.c', 'xdp.bpf.c'].map(
     file => [`bpf/${file}`, 'frontend->size', 'frontend->places'] as const,
