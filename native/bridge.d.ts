@@ -225,6 +225,14 @@ export interface Bridge {
   /** Runs an iterator over a network namespace, "/proc/1/ns/net". Bytes that the program wrote, or -errno. Blocks. */
   iteratorRun(linkFd: number, netns: string): number
 
+  // Selection tables.
+  /**
+   * Fills a Maglev table for `count` backends, 2 and more. Slots have 1 byte for up to 256, else 2, in this machine's order. `walks`:
+   * for each backend, in the order in which they take turns, two hashes (offset and skip) and the index that its slots get, 32 bits
+   * each.
+   */
+  maglevPopulate(slots: Uint8Array, walks: Uint8Array, count: number): number
+
   // Cgroups and files.
   /** Opens a folder O_RDONLY | O_DIRECTORY | O_CLOEXEC. */
   openFolder(path: string): number

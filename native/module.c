@@ -10,7 +10,7 @@ static const struct function *const tables[] = {
 	map_functions,	  batch_functions,	mmap_functions,
 	link_functions,	  clsact_functions,	watch_functions,
 	ring_functions,	  testrun_functions,	netlink_functions,
-	netns_functions,
+	netns_functions,  maglev_functions,
 };
 
 static napi_status export_function(napi_env env, napi_value exports,

@@ -26,5 +26,6 @@ extern const struct function ring_functions[];
 extern const struct function testrun_functions[];
 extern const struct function netlink_functions[];
 extern const struct function netns_functions[];
+extern const struct function maglev_functions[];
 
 #endif

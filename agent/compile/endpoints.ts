@@ -72,6 +72,8 @@ export function candidatesOf(slices: readonly ReadSlice[], port: PortOfSlices, n
       }
     }
   }
+  // As most slices have them: nothing is there twice.
+  if (all.every((one, i) => i === 0 || compareCandidates(all[i - 1]!, one) < 0)) return all
   all.sort((a, b) => compareCandidates(a, b) || preference(b) - preference(a))
   return all.filter((one, i) => i === 0 || compareCandidates(one, all[i - 1]!) !== 0)
 }

@@ -8,13 +8,18 @@
  * way. So when one more backend doubles the table, a cell's owner keeps both halves, but for the few slots that make shares even.
  */
 import { type Address, compareAddresses } from '../address.ts'
+import { bridge } from '../kernel/bridge.ts'
+import { check } from '../kernel/errno.ts'
 import { type Member, parsedAddress } from './backends.ts'
 import { hashBackend } from './murmur.ts'
-import { CELLS, populate, type Slots, type Walk } from './populate.ts'
+
+export type Slots = Uint8Array | Uint16Array
 
 /** Slots are indexes of 16 bits. */
 export const MAX_BACKENDS = 65_536
 
+/** A prime; native/populate.h tells why this one. */
+const CELLS = 1_303
 const SLOTS_PER_BACKEND = 100
 /** Slots of a cell, at most. */
 const LARGEST_CELL = 1_024
@@ -47,7 +52,7 @@ export function maglevTable(backends: readonly Member[], room?: Slots): Slots {
     throw new RangeError(`a table takes 1 to ${MAX_BACKENDS} backends, not ${count}`)
   const size = tableSize(count)
   const slots = room?.length === size ? room : newSlots(count, size)
-  if (count > 1) populate(slots, turns(backends))
+  if (count > 1) populate(slots, backends)
   return slots
 }
 
@@ -55,23 +60,31 @@ function newSlots(backends: number, size: number): Slots {
   return backends <= 256 ? new Uint8Array(size) : new Uint16Array(size)
 }
 
-interface Turn extends Walk {
-  readonly address: Address
-  readonly port: number
+/** For table after table: memory of their own would cost small ones much of what filling them does. */
+const walks = new Uint32Array(MAX_BACKENDS * 3)
+const walkBytes = bytesOf(walks)
+
+/** native/populate.c tells who gets which slots. Backends take turns in the order of their bytes. */
+function populate(slots: Slots, backends: readonly Member[]): void {
+  const addresses = backends.map(parsedAddress)
+  let at = 0
+  for (const index of turnsOf(backends, addresses)) {
+    const { port } = backends[index]!
+    walks[at++] = hashBackend(addresses[index]!, port, OFFSET_SEED)
+    walks[at++] = hashBackend(addresses[index]!, port, SKIP_SEED)
+    walks[at++] = index
+  }
+  check(bridge.maglevPopulate(bytesOf(slots), walkBytes, backends.length), 'fill', 'a selection table')
 }
 
-/** In the order in which backends take turns: by bytes. */
-function turns(backends: readonly Member[]): readonly Turn[] {
-  const list = backends.map((backend, index) => {
-    const { port } = backend
-    const address = parsedAddress(backend)
-    const offset = hashBackend(address, port, OFFSET_SEED)
-    return { address, port, index, offset, skip: hashBackend(address, port, SKIP_SEED) }
-  })
+function turnsOf(backends: readonly Member[], addresses: readonly Address[]): Iterable<number> {
+  const compare = (a: number, b: number) =>
+    compareAddresses(addresses[a]!, addresses[b]!) || backends[a]!.port - backends[b]!.port
   // As compile/ gives them.
-  return list.every((turn, i) => i === 0 || compareTurns(list[i - 1]!, turn) <= 0) ? list : list.sort(compareTurns)
+  if (backends.every((_, i) => i === 0 || compare(i - 1, i) <= 0)) return backends.keys()
+  return [...backends.keys()].sort(compare)
 }
 
-function compareTurns(a: Turn, b: Turn): number {
-  return compareAddresses(a.address, b.address) || a.port - b.port
+function bytesOf(array: Slots | Uint32Array): Uint8Array {
+  return array instanceof Uint8Array ? array : new Uint8Array(array.buffer)
 }

@@ -81,6 +81,9 @@ function warnOtherFamily(addresses: ReadAddresses, own: readonly Family[], warn:
 
 function textsOf(addresses: ReadAddresses, family: Family): readonly string[] {
   if (addresses.length === 0) return NONE
+  // One is most frequent, and an array of one is far less than what a list grows to.
+  const [first] = addresses
+  if (addresses.length === 1) return first?.family === family ? [first.text] : NONE
   const texts = addresses.filter(address => address?.family === family).map(address => address!.text)
   return texts.filter((text, i) => texts.indexOf(text) === i)
 }

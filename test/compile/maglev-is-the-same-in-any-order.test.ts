@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { crc32 } from 'node:zlib'
 import t from 'tap'
-import { maglevTable, tableSize } from '../../agent/compile/maglev.ts'
-import { neighbours, owners, randomBits, randomSet } from './maglev-sets.ts'
+import { MAX_BACKENDS, maglevTable, tableSize } from '../../agent/compile/maglev.ts'
+import { type Endpoint, neighbours, owners, randomBits, randomSet } from './maglev-sets.ts'
 
 t.test('the set decides, not its order', t => {
   const random = randomBits(11)
@@ -64,3 +64,21 @@ t.test('small tables, of which there are most, are what they were', t => {
   t.equal(sum, 528_188_976)
   t.end()
 })
+
+/** Of sets in which some backends are of the other family; the last sizes are where cells grow no more, and the most there may be. */
+t.test('tables of all sizes are what they were', t => {
+  const random = randomBits(23)
+  const sumOf = (counts: readonly number[]) =>
+    counts.reduce((sum, count) => crc32(Buffer.from(maglevTable(mixedSet(count, random)).buffer), sum), 0)
+  const upTo = (last: number) => Array.from({ length: last - 1 }, (_, i) => i + 2)
+  const sums = [upTo(64), upTo(400), [1_303, 1_304, 5_000, 13_342, 13_343], [MAX_BACKENDS]].map(sumOf)
+  t.same(sums, [3_082_054_553, 140_758_249, 2_388_419_168, 3_916_193_131])
+  t.end()
+})
+
+function mixedSet(count: number, random: () => number): readonly Endpoint[] {
+  return randomSet(count, random).map(({ address }, i) => ({
+    address: i % 3 === 0 ? `fd00::${(random() >>> 16).toString(16)}:${i.toString(16)}` : address,
+    port: 1 + (random() >>> 17),
+  }))
+}

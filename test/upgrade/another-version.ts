@@ -34,7 +34,7 @@ const PATCHES: readonly Patch[] = [
   ['agent/reconcile/restore.ts', /\bvalue\.size/g, 'value.places'],
   ['agent/cli/services.ts', 'value.size', 'value.places'],
   ['agent/cli/status.ts', /\b(v|value)\.size/g, '$1.places'],
-  ['agent/compile/populate.ts', 'CELLS = 1_303', 'CELLS = 1_009'],
+  ['agent/compile/maglev.ts', 'OFFSET_SEED = 0x6f666673', 'OFFSET_SEED = 0x6f666674'],
   ['agent/compile/run.ts', 'TABLE_VERSION = 2', 'TABLE_VERSION = 3'],
   ['agent/reconcile/backend-slots.ts', 'addr, port: member.port, state', 'addr, port: member.port, weight: 1, state'],
 ]
