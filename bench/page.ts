@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatTable } from '../agent/cli/output.ts'
+import { agreement } from './agreement.ts'
 import { RESULTS, type SavedReport, valueText } from './report.ts'
 import { limitsOf, readAllResults } from './results.ts'
 import { markdown } from './results-markdown.ts'
@@ -11,7 +12,7 @@ import { resultsPage } from './results-page.ts'
 import { scores, verdictOf } from './targets.ts'
 
 const HELP = `Makes bench/results/index.html of bench/results/latest.json, and prints how far the targets are.
-Other *.json there, copies of latest.json from earlier runs, become columns to compare with.
+Other *.json there, copies of latest.json from earlier runs, become columns to compare with, and their ratios are told where they differ by more than the controls were off.
 
   --markdown  prints all as tables for docs/performance.md, and writes nothing
 `
@@ -44,7 +45,8 @@ function main(): void {
   }
   const file = join(RESULTS, 'index.html')
   writeFileSync(file, resultsPage(results))
-  process.stdout.write(`## targets\n\n${summary(results.reports)}\n\nplots: ${file}\n`)
+  const parts = [agreement(results), `## targets\n\n${summary(results.reports)}`, `plots: ${file}`]
+  process.stdout.write(`${parts.filter(text => text !== '').join('\n\n')}\n`)
 }
 
 main()

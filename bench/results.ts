@@ -31,8 +31,12 @@ export function limitsOf({ target, unit }: Row): [must: string, aim: string] {
   return [`${sign} ${valueText(target.must, unit)}`, `${sign} ${valueText(target.aim, unit)}`]
 }
 
-/** By how much a control is off, in per cent. */
-export function largestNoise({ controls }: Pick<Report, 'controls'>): string {
-  if (controls.length === 0) return 'no control'
-  return `${(Math.max(...controls.map(({ ratio }) => Math.abs(ratio - 1))) * 100).toFixed(1)} %`
+/** By how much a control is off, as a share: the largest of all. */
+export function noiseOf({ controls }: Pick<Report, 'controls'>): number {
+  return Math.max(0, ...controls.map(({ ratio }) => Math.abs(ratio - 1)))
+}
+
+/** The same in per cent, for people. */
+export function largestNoise(report: Pick<Report, 'controls'>): string {
+  return report.controls.length === 0 ? 'no control' : `${(noiseOf(report) * 100).toFixed(1)} %`
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What bench/page.ts makes of results: targets, verdicts, noise, plots, and another run beside them. */
 import t from 'tap'
+import { agreement, differences } from '../../bench/agreement.ts'
 import type { Row, SavedReport } from '../../bench/report.ts'
 import type { Results } from '../../bench/results.ts'
 import { markdown } from '../../bench/results-markdown.ts'
@@ -58,6 +59,31 @@ t.test('the page shows rows, bars and plots, and fetches nothing', async t => {
   t.match(html, /control plane <span class="noisy">/)
   t.match(html, /20\.0 % <span class="noisy">/)
   t.notMatch(html, /NaN|undefined|Infinity/)
+})
+
+t.test('two runs agree where their ratios differ by no more than controls were off', async t => {
+  const run = (control: number, socket: number, rules: number) => [
+    report('peers', control, [
+      { what: 'socket', value: socket, unit: 'ratio' },
+      { what: 'rules', value: rules, unit: 'ratio' },
+      { what: 'a request', value: 17, unit: 'us' },
+    ]),
+  ]
+  const now = run(1.001, 1, 0.9)
+  t.same(
+    differences(now, run(0.98, 1.015, 0.87)).map(({ what, by, noise }) => [what, by.toFixed(3), noise.toFixed(3)]),
+    [
+      ['socket', '-0.015', '0.020'],
+      ['rules', '0.034', '0.020'],
+    ],
+    'only what is no time, and the noisier run says what to expect',
+  )
+  const text = agreement({ reports: now, others: [{ name: 'monday', reports: run(0.98, 1.015, 0.87) }] })
+  t.match(text, '1 of 2 ratios are within what the controls were off; 0 within 1 %, 1 within 2 %')
+  t.match(text, /peers: rules +0.870 +0.900 +\+3.4 % +2.0 %/)
+  t.notMatch(text, 'socket', 'those that agree are not told')
+  t.equal(differences(now, [flaky]).length, 0, 'a part that only one run has')
+  t.equal(agreement({ reports: now, others: [] }), '')
 })
 
 t.test('tables for the docs say the same', async t => {
