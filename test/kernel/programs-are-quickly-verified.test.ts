@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { bridge } from '../../agent/kernel/bridge.ts'
 import { checkValue } from '../../agent/kernel/errno.ts'
+import { Masquerade, type Settings } from '../../agent/kernel/layout.gen.ts'
 import { loadObject } from '../../agent/kernel/objects.ts'
 import { pinFolder } from '../../agent/kernel/pins.ts'
 import { reached } from '../../agent/preflight/rights.ts'
@@ -14,6 +15,17 @@ const BUILD = join(import.meta.dirname, '../../bpf/build')
 const OBJECTS = ['tc', 'uplink', 'xdp', 'socket', 'destroy']
 /** A quarter of what the verifier looks at before it gives up. */
 const BOUND = 250_000
+
+const cookie = bridge.netnsCookie()
+/** As an agent has them that uses all: of what is zero the verifier leaves out what follows. */
+const SETTINGS: Settings = {
+  netnsCookie: typeof cookie === 'bigint' ? cookie : 0n,
+  eventSample: 100,
+  masquerade: Masquerade.STRANGERS,
+  opening: 8_192,
+  rings: bridge.possibleCpus(),
+  icmp: 1_000,
+}
 
 const root = `/sys/fs/bpf/ek-test-verifier-${process.pid}`
 mkdirSync(root)
@@ -45,12 +57,11 @@ function fits(program: string): boolean {
 
 for (const name of OBJECTS)
   t.test(name, async t => {
-    const settings = { eventSample: 0, netnsCookie: 0n, masquerade: 0 }
     const sizes = { flows: 1_024, affinity: 1_024, frontends: 1_024, backends: 1_024, tables: 1_024 }
     const programs = programsOf(name)
     if (programs.length === 0) return t.comment(`kernel ${release()} has not what ${name} needs`)
     const file = join(BUILD, `${name}.bpf.o`)
-    const object = loadObject({ file, folder: pinFolder(root), settings, sizes, programs })
+    const object = loadObject({ file, folder: pinFolder(root), settings: SETTINGS, sizes, programs })
     for (const program of programs) {
       const fd = object.programFd(program)
       const { verifiedInsns } = checkValue(bridge.programInfo(fd), 'ask about', program)
