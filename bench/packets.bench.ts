@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Nanoseconds that a packet costs in the tc programs, above a program that does nothing; and what each part of that is. */
 import { schema } from '../agent/config/schema.ts'
-import { bridge } from '../agent/kernel/bridge.ts'
+import { ringSlots } from '../agent/reconcile/rings.ts'
 import { TCP4, TCP6, UDP4, UDP6 } from '../test/bpf/cases.ts'
 import { type Dataplane, loadDataplane } from '../test/bpf/harness.ts'
 import { difference } from './abba.ts'
@@ -146,7 +146,7 @@ async function firstParts(): Promise<Report> {
   ]
   const made = sizes.flatMap(({ flows, what }) =>
     FIRST_PARTS.filter(fits).map(variant => {
-      const dataplane = loadDataplane({ flows, opening: ringOf(flows), file: build(variant) })
+      const dataplane = loadDataplane({ flows, opening: ringSlots(OPENING, flows), file: build(variant) })
       const subject = apartOf({ ...opening(dataplane, 0), name: `${variant.name}${what}` })
       learnAddresses(dataplane)
       return { dataplane, subject }
@@ -163,13 +163,8 @@ async function firstParts(): Promise<Report> {
   return report
 }
 
-/** Slots for each CPU, as the agent sets them. */
-function ringOf(flows: number): number {
-  return Math.floor(Math.min(OPENING, flows / 4) / bridge.possibleCpus())
-}
-
 async function main(): Promise<void> {
-  const dataplane = loadDataplane({ flows: FLOWS, opening: ringOf(FLOWS) })
+  const dataplane = loadDataplane({ flows: FLOWS, opening: ringSlots(OPENING, FLOWS) })
   const crowded = CROWDS.map(flows => ({ flows, dataplane: loadDataplane({ flows: FLOWS }) }))
   const crowds = crowded.map(({ dataplane, flows }) => crowd(dataplane, flows))
   publish(await withRunTimes(() => scenes(dataplane, crowds)))

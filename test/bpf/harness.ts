@@ -13,6 +13,7 @@ import { openMap, type TypedMap } from '../../agent/kernel/maps.ts'
 import { rodataWith } from '../../agent/kernel/objects.ts'
 import { openPerCpuMap } from '../../agent/kernel/percpu.ts'
 import { reached } from '../../agent/preflight/rights.ts'
+import { ringSlots } from '../../agent/reconcile/rings.ts'
 import { decodeSkb, encodeSkb, SKB_SIZE, type SkbFields } from './skb.ts'
 import { encodeXdpMd } from './xdp-md.ts'
 
@@ -138,7 +139,7 @@ function contextOf(program: Program, frame: Buffer, run: RunOptions): { readonly
 
 /** Slots of ek_opening for each CPU. */
 function ringOf({ opening, flows = FLOWS }: LoadOptions): number {
-  return opening ?? Math.floor(flows / 4 / bridge.possibleCpus())
+  return opening ?? ringSlots(flows, flows)
 }
 
 function openObject(options: LoadOptions): BpfObject {

@@ -127,10 +127,10 @@ t.test('where few flows may be forged, programs are spared the look at the oldes
   rings.write(0, { opened: 7, clearFrom: 0 })
   t.equal(await spared(), 7 + Math.floor(ringSlots / 2))
   const replies = Array.from(
-    { length: cpus * 10 },
+    { length: cpus },
     (_, i) => putFlow(dataplane, maps, { port: 5_000 + i, state: 'DATAGRAM', age: [0, 0] })[1],
   )
-  t.equal(await spared(), 7 + Math.floor(ringSlots / 2) - 10, 'each one in the way counts once')
+  t.equal(await spared(), 7 + Math.floor(ringSlots / 2) - 1, 'each one in the way counts once')
   for (const key of replies)
     dataplane.flows.update(key, { ...dataplane.flows.lookup(key)!, flags: FlowFlag.REPLY | FlowFlag.ASSURED })
   t.equal(await spared(), 7 + Math.floor(ringSlots / 2), 'one that is assured does not')
